@@ -1,0 +1,155 @@
+//! `ringfence.toml`: one definition of what it may say, from which the reader and the JSON Schema are made.
+//!
+//! [`parse`] checks the text against [`definition::MANIFEST`] and gives a typed tree in which every name and value
+//! knows its span. Whether an environment that is named exists, and whether a value fits its type, is decided above.
+
+pub mod definition;
+mod excerpt;
+mod read;
+mod schema;
+mod validate;
+
+use ringfence_diagnostic::{Diagnostic, SourceId, Span};
+
+pub use schema::json_schema;
+
+/// Something written in the manifest, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// What.
+    pub value: T,
+    /// Where.
+    pub span: Span,
+}
+
+/// The manifest as far as this version acts on it; later sections are checked and left out.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    /// `project`: the project's name.
+    pub project: Option<Spanned<String>>,
+    /// `selector`: the variable that names the environment.
+    pub selector: Option<Spanned<String>>,
+    /// `default`: the environment where none is named.
+    pub default: Option<Spanned<String>>,
+    /// `pass`: host variables that the child may see.
+    pub pass: Vec<Spanned<String>>,
+    /// `[environments]`, in the order of the chain.
+    pub environments: Vec<EnvironmentEntry>,
+    /// `[settings]`, in order; `None` where there is no such table.
+    pub settings: Option<Vec<SettingEntry>>,
+    /// `[resources.NAME]`, in order.
+    pub resources: Vec<ResourceEntry>,
+    /// `[egress]`: hosts that no setting names, per environment.
+    pub egress: Vec<EgressEntry>,
+}
+
+/// A line of `[environments]`.
+#[derive(Debug)]
+pub struct EnvironmentEntry {
+    /// The environment's one name.
+    pub name: Spanned<String>,
+    /// `tier`, one of the four.
+    pub tier: Option<Spanned<String>>,
+    /// `aliases`: other names for it.
+    pub aliases: Vec<Spanned<String>>,
+    /// `files`: the files to read instead of `.env.<name>`.
+    pub files: Option<Vec<Spanned<String>>>,
+    /// `from = "host"`: the platform's variables supply the declared settings.
+    pub from_host: bool,
+    /// `barrier`: the level that must be reached, or `off`.
+    pub barrier: Option<Spanned<String>>,
+}
+
+/// A line of `[settings]`.
+#[derive(Debug)]
+pub struct SettingEntry {
+    /// The name.
+    pub name: Spanned<String>,
+    /// `type`.
+    pub kind: Option<Spanned<String>>,
+    /// `values` of an `enum`.
+    pub values: Vec<Spanned<String>>,
+    /// `secret`.
+    pub secret: Option<bool>,
+    /// `distinct`: no two environments may have the same value.
+    pub distinct: bool,
+    /// `required`.
+    pub required: PerEnvironment<bool>,
+    /// `default` and `in`.
+    pub value: PerEnvironment<Spanned<String>>,
+    /// `from`.
+    pub from: Option<Spanned<ValueSource>>,
+    /// `as = "file"`, where it stands.
+    pub as_file: Option<Span>,
+}
+
+/// Where else a setting's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueSource {
+    /// `"host"`: the variable of the same name that Ringfence itself was started with.
+    Host,
+    /// `{ command = […] }`
+    Command,
+    /// `{ file = "…" }`
+    File,
+}
+
+/// A value that may differ by environment: `v`, or `{ default = v, in.<environment> = v, in.<tier> = v }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PerEnvironment<T> {
+    /// Where nothing more particular is said.
+    pub default: Option<T>,
+    /// By environment or tier, as written.
+    pub within: Vec<(Spanned<String>, T)>,
+}
+
+impl<T> Default for PerEnvironment<T> {
+    fn default() -> Self {
+        Self {
+            default: None,
+            within: Vec::new(),
+        }
+    }
+}
+
+/// A `[resources.NAME]` table.
+#[derive(Debug)]
+pub struct ResourceEntry {
+    /// The name.
+    pub name: Spanned<String>,
+    /// `kind`.
+    pub kind: Option<Spanned<String>>,
+    /// `setting`: which setting holds its address.
+    pub setting: Option<Spanned<String>>,
+}
+
+/// A line of `[egress]`.
+#[derive(Debug)]
+pub struct EgressEntry {
+    /// The environment.
+    pub environment: Spanned<String>,
+    /// Hosts, `host:port` each, or presets.
+    pub hosts: Vec<Spanned<String>>,
+    /// `"open"`: nothing is refused but what belongs to other environments.
+    pub open: Option<Span>,
+}
+
+/// A manifest as it was read.
+#[derive(Debug)]
+pub struct Parsed {
+    /// What it says; empty where the text is no TOML.
+    pub manifest: Manifest,
+    /// The parts that an excerpt may show: everything but the values of settings.
+    pub shown: Vec<Span>,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a manifest. `source` is the id that diagnostics point into.
+#[must_use]
+pub fn parse(source: SourceId, text: &str) -> Parsed {
+    read::read(source, text)
+}
+
+#[cfg(test)]
+mod tests;

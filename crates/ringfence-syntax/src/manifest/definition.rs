@@ -1,0 +1,275 @@
+//! What a manifest may say: the one definition behind the reader, the JSON Schema and the book's table.
+
+/// What a value may look like.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// A string.
+    Text,
+    /// One of these strings.
+    Word(&'static [&'static str]),
+    /// The name of a variable: ASCII letters, digits, `_` and `.`, not beginning with a digit.
+    Variable,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number from the first to the second.
+    Integer(i64, i64),
+    /// A string, number, truth value, or list of these: what a setting's value may be.
+    Scalar,
+    /// A list.
+    List(&'static Shape),
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// A table with keys of the user's choice.
+    Map(&'static Shape),
+    /// A table with these keys, and others of the user's choice.
+    Open(&'static [Key], &'static Shape),
+    /// The value itself, or `{ default = …, in.<environment or tier> = … }`.
+    PerEnvironment(&'static Shape),
+    /// One of several, told apart by their TOML type.
+    Either(&'static [Shape]),
+    /// Anything: read by a part that says itself what it accepts.
+    Any,
+}
+
+/// A key of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value may look like.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it is for, in one line.
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, shape: Shape, about: &'static str) -> Key {
+    Key {
+        name,
+        shape,
+        required: false,
+        about,
+    }
+}
+
+/// The four tiers, lowest first.
+pub const TIERS: &[&str] = &["development", "testing", "staging", "production"];
+
+/// The types of a setting.
+pub const TYPES: &[&str] = &[
+    "string", "bool", "int", "float", "url", "host", "port", "path", "duration", "size", "enum",
+    "email", "json", "regex", "list",
+];
+
+/// Levels of the barrier, strongest first, and `off`.
+pub const BARRIERS: &[&str] = &["full", "no-pidns", "network-only", "config-only", "off"];
+
+const TEXTS: Shape = Shape::List(&Shape::Text);
+
+/// The whole file.
+pub const MANIFEST: Shape = Shape::Table(&[
+    Key {
+        required: true,
+        ..key("version", Shape::Integer(1, 1), "version of this format: 1")
+    },
+    key("project", Shape::Text, "the project's name"),
+    key(
+        "selector",
+        Shape::Variable,
+        "the variable that names the environment; `APP_ENV` where absent",
+    ),
+    key(
+        "default",
+        Shape::Text,
+        "the environment where none is named; never one of the production tier",
+    ),
+    key(
+        "pass",
+        Shape::List(&Shape::Variable),
+        "host variables that the child may see",
+    ),
+    key(
+        "ports",
+        Shape::List(&Shape::Integer(1, 65535)),
+        "the program's own ports, published on the host's loopback",
+    ),
+    key(
+        "environments",
+        Shape::Map(&ENVIRONMENT),
+        "the environments; their order is the chain",
+    ),
+    key(
+        "settings",
+        Shape::Map(&SETTING),
+        "the settings that the program reads",
+    ),
+    key(
+        "resources",
+        Shape::Map(&RESOURCE),
+        "what the program talks to",
+    ),
+    key(
+        "flags",
+        Shape::Map(&Shape::PerEnvironment(&Shape::Scalar)),
+        "behaviour that is read while running",
+    ),
+    key(
+        "egress",
+        Shape::Map(&EGRESS),
+        "hosts that no setting names or implies, by environment",
+    ),
+    key(
+        "people",
+        Shape::Map(&Shape::Text),
+        "age or ssh public keys, by name",
+    ),
+    key("access", ACCESS, "who may do what where"),
+    key(
+        "promotion",
+        Shape::Map(&TEXTS),
+        "gates, by the environment that is promoted to",
+    ),
+    key(
+        "secrets",
+        Shape::Map(&Shape::Any),
+        "how sealed files are kept, by environment",
+    ),
+]);
+
+const ENVIRONMENT: Shape = Shape::Table(&[
+    key(
+        "tier",
+        Shape::Word(TIERS),
+        "what kind of reality it is; taken from the name where that is a known word",
+    ),
+    key("aliases", TEXTS, "other names for it"),
+    key(
+        "files",
+        TEXTS,
+        "the files to read instead of `.env.<name>`, later ones above earlier ones; `[]` for none",
+    ),
+    key(
+        "from",
+        Shape::Word(&["host"]),
+        "the platform's variables supply the declared settings",
+    ),
+    key(
+        "home",
+        Shape::Word(&["guarded", "read-only", "private"]),
+        "what the child may do in the home directory",
+    ),
+    key(
+        "barrier",
+        Shape::Word(BARRIERS),
+        "the level that must be reached; `off` in development and testing only",
+    ),
+    key(
+        "disposable",
+        Shape::Flag,
+        "destructive commands are free here",
+    ),
+]);
+
+const SETTING: Shape = Shape::Either(&[
+    Shape::Scalar,
+    Shape::Table(&[
+        key(
+            "type",
+            Shape::Word(TYPES),
+            "what the value must be; `string` where absent",
+        ),
+        key("values", TEXTS, "the values of an `enum`"),
+        key(
+            "secret",
+            Shape::Flag,
+            "never shown; guessed from name and value where absent",
+        ),
+        key(
+            "distinct",
+            Shape::Flag,
+            "no two environments may have the same value",
+        ),
+        key(
+            "required",
+            Shape::PerEnvironment(&Shape::Flag),
+            "whether it must be there; true where absent, unless there is a default",
+        ),
+        key(
+            "default",
+            Shape::Scalar,
+            "the value where no other layer gives one",
+        ),
+        key(
+            "in",
+            Shape::Map(&Shape::Scalar),
+            "the value in an environment or tier",
+        ),
+        key(
+            "from",
+            VALUE_SOURCE,
+            "where the value comes from, if not from the files",
+        ),
+        key(
+            "as",
+            Shape::Word(&["variable", "file"]),
+            "how the child gets it",
+        ),
+    ]),
+]);
+
+const VALUE_SOURCE: Shape = Shape::Either(&[
+    Shape::Word(&["host"]),
+    Shape::Table(&[
+        key("command", TEXTS, "a command whose output is the value"),
+        key("file", Shape::Text, "a file whose content is the value"),
+    ]),
+]);
+
+const RESOURCE: Shape = Shape::Table(&[
+    key(
+        "kind",
+        Shape::Text,
+        "what it is: `postgres`, `redis`, `sqlite`, `http`, `openai` …",
+    ),
+    key(
+        "setting",
+        Shape::Variable,
+        "the setting that holds its address",
+    ),
+    key("key", Shape::Variable, "the setting that holds its key"),
+    key(
+        "sample",
+        Shape::PerEnvironment(&Shape::Any),
+        "where its data comes from, and how much of it",
+    ),
+    key(
+        "models",
+        Shape::Map(&Shape::PerEnvironment(&Shape::Any)),
+        "the model behind each name",
+    ),
+    key(
+        "limits",
+        Shape::PerEnvironment(&Shape::Any),
+        "requests and tokens per time",
+    ),
+    key(
+        "record",
+        Shape::PerEnvironment(&Shape::Any),
+        "what is recorded of the traffic",
+    ),
+]);
+
+const EGRESS: Shape = Shape::Either(&[TEXTS, Shape::Word(&["open"])]);
+
+const ACCESS: Shape = Shape::Open(
+    &[
+        key("groups", Shape::Map(&TEXTS), "names for several people"),
+        key(
+            "deny",
+            Shape::List(&Shape::Any),
+            "rules that win over every other",
+        ),
+    ],
+    &Shape::Map(&Shape::List(&Shape::Any)),
+);

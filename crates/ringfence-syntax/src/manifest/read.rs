@@ -1,0 +1,233 @@
+//! From a TOML document to the typed tree. What does not fit has been reported already and is left out.
+
+use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span};
+use toml_edit::{Document, Item, TableLike, TomlError, Value};
+
+use super::definition::MANIFEST;
+use super::validate::{self, key_span, span_of};
+use super::{
+    EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment, ResourceEntry, SettingEntry,
+    Spanned, ValueSource, excerpt,
+};
+
+pub(super) fn read(source: SourceId, text: &str) -> Parsed {
+    match Document::parse(text) {
+        Ok(document) => {
+            let root = document.as_table();
+            Parsed {
+                manifest: manifest(root),
+                shown: excerpt::of_table(root, text.len()),
+                diagnostics: validate::check(source, root, &MANIFEST),
+            }
+        }
+        Err(error) => Parsed {
+            manifest: Manifest::default(),
+            shown: excerpt::of_lines(text),
+            diagnostics: vec![no_toml(source, &error)],
+        },
+    }
+}
+
+fn no_toml(source: SourceId, error: &TomlError) -> Diagnostic {
+    let span = error.span().map_or(Span::at(0), Span::from);
+    let message = error.message().lines().next().unwrap_or("unreadable");
+    Diagnostic::error("manifest-syntax", "the manifest is no valid TOML")
+        .at(Place::new(source, span), message)
+        .because("none of its rules can be followed, so nothing starts")
+        .help("mend the line; the format is described at https://toml.io")
+}
+
+fn manifest(root: &dyn TableLike) -> Manifest {
+    Manifest {
+        project: text(root, "project"),
+        selector: text(root, "selector"),
+        default: text(root, "default"),
+        pass: texts(root, "pass").unwrap_or_default(),
+        environments: entries(root, "environments").map(environment).collect(),
+        settings: root
+            .get("settings")
+            .map(|_| entries(root, "settings").map(setting).collect()),
+        resources: entries(root, "resources").map(resource).collect(),
+        egress: entries(root, "egress").map(egress).collect(),
+    }
+}
+
+/// The rows of a table: name and item.
+fn entries<'a>(
+    root: &'a dyn TableLike,
+    name: &str,
+) -> impl Iterator<Item = (Spanned<String>, &'a Item)> {
+    root.get(name)
+        .and_then(Item::as_table_like)
+        .into_iter()
+        .flat_map(rows)
+}
+
+fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
+    table.iter().map(|(name, item)| {
+        (
+            Spanned {
+                value: name.to_owned(),
+                span: key_span(table, name),
+            },
+            item,
+        )
+    })
+}
+
+fn environment((name, item): (Spanned<String>, &Item)) -> EnvironmentEntry {
+    let table = item.as_table_like();
+    EnvironmentEntry {
+        name,
+        tier: table.and_then(|table| text(table, "tier")),
+        aliases: table
+            .and_then(|table| texts(table, "aliases"))
+            .unwrap_or_default(),
+        files: table.and_then(|table| texts(table, "files")),
+        from_host: table
+            .and_then(|table| text(table, "from"))
+            .is_some_and(|from| from.value == "host"),
+        barrier: table.and_then(|table| text(table, "barrier")),
+    }
+}
+
+fn setting((name, item): (Spanned<String>, &Item)) -> SettingEntry {
+    let mut entry = SettingEntry {
+        name,
+        kind: None,
+        values: Vec::new(),
+        secret: None,
+        distinct: false,
+        required: PerEnvironment::default(),
+        value: PerEnvironment::default(),
+        from: None,
+        as_file: None,
+    };
+    let Some(table) = item.as_table_like() else {
+        entry.value.default = scalar(item);
+        return entry;
+    };
+    entry.kind = text(table, "type");
+    entry.values = texts(table, "values").unwrap_or_default();
+    entry.secret = table.get("secret").and_then(Item::as_bool);
+    entry.distinct = table
+        .get("distinct")
+        .and_then(Item::as_bool)
+        .unwrap_or(false);
+    entry.required = table
+        .get("required")
+        .map(|item| per_environment(item, Item::as_bool))
+        .unwrap_or_default();
+    entry.value.default = table.get("default").and_then(scalar);
+    entry.value.within = table
+        .get("in")
+        .map(|item| within(item, scalar))
+        .unwrap_or_default();
+    entry.from = table.get("from").and_then(value_source);
+    entry.as_file = text(table, "as")
+        .filter(|form| form.value == "file")
+        .map(|form| form.span);
+    entry
+}
+
+fn value_source(item: &Item) -> Option<Spanned<ValueSource>> {
+    let span = span_of(item).unwrap_or_default();
+    let value = match item.as_table_like() {
+        Some(table) if table.contains_key("command") => ValueSource::Command,
+        Some(table) if table.contains_key("file") => ValueSource::File,
+        _ if item.as_str() == Some("host") => ValueSource::Host,
+        _ => return None,
+    };
+    Some(Spanned { value, span })
+}
+
+fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
+    let table = item.as_table_like();
+    ResourceEntry {
+        name,
+        kind: table.and_then(|table| text(table, "kind")),
+        setting: table.and_then(|table| text(table, "setting")),
+    }
+}
+
+fn egress((environment, item): (Spanned<String>, &Item)) -> EgressEntry {
+    EgressEntry {
+        environment,
+        hosts: item.as_array().map(strings).unwrap_or_default(),
+        open: item
+            .as_str()
+            .filter(|word| *word == "open")
+            .and(span_of(item)),
+    }
+}
+
+fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
+    match item.as_table_like() {
+        Some(table) => PerEnvironment {
+            default: table.get("default").and_then(&read),
+            within: table
+                .get("in")
+                .map(|item| within(item, read))
+                .unwrap_or_default(),
+        },
+        None => PerEnvironment {
+            default: read(item),
+            within: Vec::new(),
+        },
+    }
+}
+
+fn within<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> Vec<(Spanned<String>, T)> {
+    let rows = item.as_table_like().into_iter().flat_map(rows);
+    rows.filter_map(|(name, item)| Some((name, read(item)?)))
+        .collect()
+}
+
+fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
+    let item = table.get(key)?;
+    Some(Spanned {
+        value: item.as_str()?.to_owned(),
+        span: span_of(item)?,
+    })
+}
+
+fn texts(table: &dyn TableLike, key: &str) -> Option<Vec<Spanned<String>>> {
+    table.get(key).and_then(Item::as_array).map(strings)
+}
+
+fn strings(array: &toml_edit::Array) -> Vec<Spanned<String>> {
+    let text = |value: &Value| {
+        Some(Spanned {
+            value: value.as_str()?.to_owned(),
+            span: value.span()?.into(),
+        })
+    };
+    array.iter().filter_map(text).collect()
+}
+
+/// A setting's value as the program will see it: lists joined by commas, everything else as written.
+fn scalar(item: &Item) -> Option<Spanned<String>> {
+    let value = item.as_value()?;
+    Some(Spanned {
+        value: plain(value)?,
+        span: span_of(item)?,
+    })
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.value().clone()),
+        Value::Boolean(flag) => Some(flag.value().to_string()),
+        Value::Integer(number) => Some(number.value().to_string()),
+        Value::Float(number) => Some(number.value().to_string()),
+        Value::Datetime(time) => Some(time.value().to_string()),
+        Value::Array(array) => Some(
+            array
+                .iter()
+                .map(plain)
+                .collect::<Option<Vec<_>>>()?
+                .join(","),
+        ),
+        Value::InlineTable(_) => None,
+    }
+}
