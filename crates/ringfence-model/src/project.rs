@@ -1,0 +1,414 @@
+//! A project: its environments in the order of the chain, and what its manifest declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span, spelling};
+use ringfence_syntax::manifest::{EnvironmentEntry, Manifest, Spanned};
+
+use crate::discover::{self, FileRole};
+use crate::environment::{Closeness, Environment, Files, Named, named};
+use crate::setting::{Declaration, is_environment_or_tier};
+use crate::tier::Tier;
+
+/// A directory tree with one set of environments.
+#[derive(Debug)]
+pub struct Project {
+    /// The project's name, where the manifest gives one.
+    pub name: Option<String>,
+    /// The manifest's choice of the variable that names the environment.
+    pub declared_selector: Option<String>,
+    /// The environment where none is named.
+    pub default: Option<(String, Place)>,
+    /// Host variables that the child may see besides the ordinary ones.
+    pub pass: Vec<String>,
+    /// In the order of the chain.
+    pub environments: Vec<Environment>,
+    /// The declared settings, by name; `None` without a `[settings]` table.
+    pub declarations: Option<BTreeMap<String, Declaration>>,
+    /// Named resources and the settings that hold their addresses.
+    pub resources: Vec<Resource>,
+    /// `.env`, where it is a file that all environments share.
+    pub shared: Option<String>,
+    /// Files of the `.env` family that no environment reads, and why.
+    pub unread: Vec<(String, Unread)>,
+    /// Whether it is a Node project.
+    pub is_node: bool,
+    /// Whether there is a manifest.
+    pub has_manifest: bool,
+}
+
+/// Something outside the program that it talks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: Option<String>,
+    /// The setting that holds its address.
+    pub setting: Option<String>,
+}
+
+/// Why a file of the `.env` family is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// The word in its name names no environment.
+    UnknownWord,
+    /// One person's file where no environment of its name allows one.
+    Personal,
+    /// A template, to be copied.
+    Template,
+    /// Another tool's file.
+    Foreign,
+}
+
+impl Unread {
+    /// In words.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::UnknownWord => "names no environment",
+            Self::Personal => "personal files count in development and testing only, beside the environment's own file",
+            Self::Template => "a template",
+            Self::Foreign => "another tool's file",
+        }
+    }
+}
+
+/// The files and the manifest that a project is assembled from.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// Names of the files in the project's root.
+    pub file_names: &'a [String],
+    /// The manifest and its source.
+    pub manifest: Option<(SourceId, &'a Manifest)>,
+}
+
+impl Project {
+    /// Finds the environments. What is wrong with the manifest comes beside the project, not instead of it.
+    #[must_use]
+    pub fn assemble(parts: Parts<'_>) -> (Self, Vec<Diagnostic>) {
+        let declared = parts.manifest.is_some_and(|(_, manifest)| !manifest.environments.is_empty());
+        let has_one_file = !declared && discover::has_one_file(parts.file_names);
+        let mut assembly = Assembly { parts, has_one_file, diagnostics: Vec::new() };
+        let mut environments = assembly.environments();
+        let shared = assembly.shared(&environments);
+        assembly.find_files(&mut environments);
+        let unread = assembly.unread(&environments);
+        let declarations = assembly.declarations(&environments);
+        let manifest = parts.manifest.map(|(_, manifest)| manifest);
+        let project = Self {
+            name: manifest.and_then(|manifest| manifest.project.as_ref()).map(|name| name.value.clone()),
+            declared_selector: manifest.and_then(|manifest| manifest.selector.as_ref()).map(|name| name.value.clone()),
+            default: assembly.default(&environments),
+            pass: manifest.map(|manifest| manifest.pass.iter().map(|name| name.value.clone()).collect()).unwrap_or_default(),
+            resources: assembly.resources(declarations.as_ref()),
+            environments,
+            declarations,
+            shared,
+            unread,
+            is_node: parts.file_names.iter().any(|name| name == "package.json"),
+            has_manifest: manifest.is_some(),
+        };
+        (project, assembly.diagnostics)
+    }
+
+    /// The paths of all files that any environment reads, shared and personal ones included.
+    #[must_use]
+    pub fn paths(&self) -> BTreeSet<&str> {
+        let own = self.environments.iter().flat_map(|environment| {
+            environment.paths().into_iter().chain(environment.personal.as_deref())
+        });
+        own.chain(self.shared.as_deref()).collect()
+    }
+
+    /// The environment that a word names.
+    #[must_use]
+    pub fn named(&self, word: &str) -> Named<'_> {
+        named(&self.environments, word)
+    }
+
+    /// The declaration of a setting.
+    #[must_use]
+    pub fn declaration(&self, name: &str) -> Option<&Declaration> {
+        self.declarations.as_ref()?.get(name)
+    }
+}
+
+struct Assembly<'a> {
+    parts: Parts<'a>,
+    /// The project has `.env` and no environment's file: `.env` is the one file of its one environment.
+    has_one_file: bool,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Assembly<'_> {
+    fn environments(&mut self) -> Vec<Environment> {
+        match self.parts.manifest {
+            Some((source, manifest)) if !manifest.environments.is_empty() => {
+                let entries = manifest.environments.iter();
+                let environments = entries.filter_map(|entry| self.declared(source, entry)).collect();
+                self.names_taken_twice(source, manifest);
+                environments
+            }
+            _ => {
+                let found = discover::environments(self.parts.file_names).into_iter();
+                found.map(|(name, tier)| found_environment(name, tier)).collect()
+            }
+        }
+    }
+
+    fn declared(&mut self, source: SourceId, entry: &EnvironmentEntry) -> Option<Environment> {
+        let name = &entry.name.value;
+        let place = Place::new(source, entry.name.span);
+        let written = entry.tier.as_ref().and_then(|tier| Tier::named(&tier.value));
+        let Some(tier) = written.or_else(|| Tier::of_word(name)) else {
+            self.diagnostics.push(no_tier(name, place));
+            return None;
+        };
+        let listed = entry.files.as_ref().map(|files| {
+            let place = |file: &Spanned<String>| (file.value.clone(), Place::new(source, file.span));
+            Files::Listed(files.iter().map(place).collect())
+        });
+        let barrier = entry.barrier.as_ref().map(|level| (level.value.clone(), Place::new(source, level.span)));
+        if let Some((_, place)) = barrier.as_ref().filter(|(level, _)| level == "off" && tier >= Tier::Staging) {
+            self.diagnostics.push(barrier_off(name, tier, *place));
+        }
+        Some(Environment {
+            name: name.clone(),
+            tier,
+            aliases: entry.aliases.iter().map(|alias| alias.value.clone()).collect(),
+            files: listed.unwrap_or(Files::Missing),
+            personal: None,
+            from_host: entry.from_host,
+            barrier,
+            declared: Some(place),
+        })
+    }
+
+    /// A name or alias that two environments claim.
+    fn names_taken_twice(&mut self, source: SourceId, manifest: &Manifest) {
+        let mut seen: Vec<(&Spanned<String>, &str)> = Vec::new();
+        for entry in &manifest.environments {
+            for name in std::iter::once(&entry.name).chain(&entry.aliases) {
+                match seen.iter().find(|(other, _)| other.value.eq_ignore_ascii_case(&name.value)) {
+                    Some((other, owner)) if *owner != entry.name.value => {
+                        self.diagnostics.push(name_taken(source, name, other.span));
+                    }
+                    _ => seen.push((name, &entry.name.value)),
+                }
+            }
+        }
+    }
+
+    /// `.env` is shared unless it is the one file of the one environment, or listed as somebody's own.
+    fn shared(&self, environments: &[Environment]) -> Option<String> {
+        let present = self.parts.file_names.iter().any(|name| name == ".env");
+        let own = environments.iter().any(|environment| environment.paths().contains(&".env"));
+        (present && !own && !self.has_one_file).then(|| ".env".to_owned())
+    }
+
+    fn find_files(&self, environments: &mut [Environment]) {
+        let found: Vec<_> = environments
+            .iter()
+            .map(|environment| match &environment.files {
+                Files::Listed(_) => environment.files.clone(),
+                _ if self.has_one_file => Files::Found(".env".to_owned()),
+                _ => self.own_files(environment, environments),
+            })
+            .collect();
+        for (environment, files) in environments.iter_mut().zip(found) {
+            environment.files = files;
+            environment.personal = self.personal_file(environment);
+        }
+    }
+
+    /// The files whose word names the environment: name, alias and spelling count alike, other words of the tier only
+    /// where there is none of these.
+    fn own_files(&self, environment: &Environment, environments: &[Environment]) -> Files {
+        let mut close = Vec::new();
+        let mut far = Vec::new();
+        for (file, word) in self.environment_files() {
+            let Named::One(owner) = named(environments, &word) else { continue };
+            if owner.name != environment.name {
+                continue;
+            }
+            match environment.closeness(&word) {
+                Some(Closeness::Tier) => far.push(file.clone()),
+                Some(_) => close.push(file.clone()),
+                None => {}
+            }
+        }
+        let mut files = if close.is_empty() { far } else { close };
+        match (files.pop(), files.is_empty()) {
+            (None, _) => Files::Missing,
+            (Some(only), true) => Files::Found(only),
+            (Some(last), false) => {
+                files.push(last);
+                Files::Ambiguous(files)
+            }
+        }
+    }
+
+    fn environment_files(&self) -> impl Iterator<Item = (&String, String)> {
+        self.parts.file_names.iter().filter_map(|name| match discover::role(name)? {
+            FileRole::Environment(word) => Some((name, word)),
+            _ => None,
+        })
+    }
+
+    /// The personal file stands beside the environment's own: its name and `.local`.
+    fn personal_file(&self, environment: &Environment) -> Option<String> {
+        if !environment.tier.allows_personal_files() {
+            return None;
+        }
+        let personal = format!("{}.local", environment.paths().last()?);
+        self.parts.file_names.iter().any(|name| *name == personal).then_some(personal)
+    }
+
+    fn unread(&self, environments: &[Environment]) -> Vec<(String, Unread)> {
+        let read: BTreeSet<&str> = environments
+            .iter()
+            .flat_map(|environment| environment.paths().into_iter().chain(environment.personal.as_deref()))
+            .collect();
+        let ambiguous = |name: &str| {
+            environments.iter().any(|e| matches!(&e.files, Files::Ambiguous(files) if files.iter().any(|file| file == name)))
+        };
+        let unread = self.parts.file_names.iter().filter_map(|name| {
+            let why = match discover::role(name)? {
+                _ if read.contains(name.as_str()) || ambiguous(name) => return None,
+                FileRole::Shared => return None,
+                FileRole::Environment(_) => Unread::UnknownWord,
+                FileRole::Personal(_) => Unread::Personal,
+                FileRole::Template => Unread::Template,
+                FileRole::Foreign => Unread::Foreign,
+            };
+            Some((name.clone(), why))
+        });
+        unread.collect()
+    }
+
+    fn declarations(&mut self, environments: &[Environment]) -> Option<BTreeMap<String, Declaration>> {
+        let (source, manifest) = self.parts.manifest?;
+        let mut declarations = BTreeMap::new();
+        for entry in manifest.settings.as_ref()? {
+            let declaration = Declaration::read(source, entry, &mut self.diagnostics);
+            for name in declaration.named_environments() {
+                if !is_environment_or_tier(&name.value, environments) {
+                    let place = Place::new(source, name.span);
+                    self.diagnostics.push(unknown_environment_key(&name.value, place, environments));
+                }
+            }
+            declarations.insert(declaration.name.clone(), declaration);
+        }
+        for entry in &manifest.egress {
+            let name = &entry.environment;
+            if !is_environment_or_tier(&name.value, environments) {
+                let place = Place::new(source, name.span);
+                self.diagnostics.push(unknown_environment_key(&name.value, place, environments));
+            }
+        }
+        Some(declarations)
+    }
+
+    fn default(&mut self, environments: &[Environment]) -> Option<(String, Place)> {
+        let (source, manifest) = self.parts.manifest?;
+        let default = manifest.default.as_ref()?;
+        let place = Place::new(source, default.span);
+        match named(environments, &default.value) {
+            Named::One(environment) if environment.tier == Tier::Production => {
+                self.diagnostics.push(production_is_the_default(&environment.name, place));
+                None
+            }
+            Named::One(environment) => Some((environment.name.clone(), place)),
+            Named::Several(_) | Named::None => {
+                self.diagnostics.push(unknown_environment_key(&default.value, place, environments));
+                None
+            }
+        }
+    }
+
+    fn resources(&mut self, declarations: Option<&BTreeMap<String, Declaration>>) -> Vec<Resource> {
+        let Some((source, manifest)) = self.parts.manifest else { return Vec::new() };
+        for (name, declarations) in manifest.resources.iter().filter_map(|r| Some((r.setting.as_ref()?, declarations?))) {
+            if !declarations.contains_key(&name.value) {
+                let place = Place::new(source, name.span);
+                self.diagnostics.push(undeclared_resource_setting(&name.value, place, declarations));
+            }
+        }
+        let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
+        let resources = manifest.resources.iter().map(|resource| Resource {
+            name: resource.name.value.clone(),
+            kind: text(&resource.kind),
+            setting: text(&resource.setting),
+        });
+        resources.collect()
+    }
+}
+
+fn found_environment(name: String, tier: Tier) -> Environment {
+    Environment {
+        name,
+        tier,
+        aliases: Vec::new(),
+        files: Files::Missing,
+        personal: None,
+        from_host: false,
+        barrier: None,
+        declared: None,
+    }
+}
+
+/// The names of environments, for messages.
+pub(crate) fn list(environments: &[Environment]) -> String {
+    environments.iter().map(|environment| environment.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn no_tier(name: &str, place: Place) -> Diagnostic {
+    Diagnostic::error("missing-tier", format!("environment `{name}` has no tier"))
+        .at(place, "its name is none of the words that imply one")
+        .because("safety rules hang on the tier, so it cannot be started")
+        .help("add `tier = \"development\"`, `\"testing\"`, `\"staging\"` or `\"production\"`")
+}
+
+fn barrier_off(name: &str, tier: Tier, place: Place) -> Diagnostic {
+    Diagnostic::error("barrier-off", format!("`{name}` is of tier {tier} and turns its barrier off"))
+        .at(place, "only development and testing may say `off`")
+        .because("a process started there could reach every other environment")
+        .help("remove `barrier`, or name the weakest level that will do")
+}
+
+fn name_taken(source: SourceId, name: &Spanned<String>, other: Span) -> Diagnostic {
+    Diagnostic::error("ambiguous-environment-name", format!("two environments are called `{}`", name.value))
+        .at(Place::new(source, name.span), "again here")
+        .at(Place::new(source, other), "first here")
+        .because("it could not be told which one is meant")
+        .help("remove one of the two")
+}
+
+fn unknown_environment_key(name: &str, place: Place, environments: &[Environment]) -> Diagnostic {
+    let known = environments.iter().map(|environment| environment.name.as_str());
+    let diagnostic = Diagnostic::error("unknown-environment-name", format!("`{name}` is no environment of this project"))
+        .at(place, "neither an environment nor a tier")
+        .because("what is said for it would never hold");
+    match spelling::closest(name, known.chain(Tier::ALL.map(Tier::name))) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!("environments: {}; tiers: development, testing, staging, production", list(environments))),
+    }
+}
+
+fn undeclared_resource_setting(name: &str, place: Place, declarations: &BTreeMap<String, Declaration>) -> Diagnostic {
+    let diagnostic = Diagnostic::error("undeclared-setting", format!("`{name}` is not declared under `[settings]`"))
+        .at(place, "the resource's address is looked for there")
+        .because("the resource would have no address");
+    match spelling::closest(name, declarations.keys().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!("add `{name} = {{ type = \"url\" }}` to `[settings]`")),
+    }
+}
+
+fn production_is_the_default(name: &str, place: Place) -> Diagnostic {
+    Diagnostic::error("production-is-the-default", format!("`{name}` is of tier production and cannot be the default"))
+        .at(place, "the environment where none is named")
+        .because("a forgotten argument would act on production")
+        .help("name an environment of a lower tier, or remove `default`")
+}

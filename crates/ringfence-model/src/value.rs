@@ -1,0 +1,31 @@
+//! Values: what they may look like, where they point to, and which of them are never shown.
+
+pub mod endpoint;
+pub mod kind;
+pub mod secrecy;
+
+use std::fmt;
+
+/// The text of a setting. It is never printed by accident: `Debug` shows a mask.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Value(String);
+
+impl Value {
+    /// Takes a text in.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself: for the child's block and for comparisons, never for output of a secret.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(secrecy::MASK)
+    }
+}
