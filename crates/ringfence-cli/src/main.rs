@@ -1,1 +1,44 @@
-fn main() {}
+//! The `ringfence` command: reads arguments, hands everything below plain data, and tells people what came of it.
+
+mod ambient;
+mod args;
+mod commands;
+mod failure;
+mod load;
+mod output;
+
+use std::process::ExitCode;
+
+use ambient::Ambient;
+use args::{Arguments, Command};
+use output::Output;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(ambient::arguments()) {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error),
+    };
+    let code = match Ambient::read(arguments.directory.as_deref(), arguments.color) {
+        Ok(ambient) => {
+            let mut output = Output::new(&ambient);
+            run(arguments.command, &ambient, &mut output)
+                .unwrap_or_else(|failure| output.failure(&failure))
+        }
+        Err(failure) => Output::plain().failure(&failure),
+    };
+    ExitCode::from(code)
+}
+
+fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, failure::Failure> {
+    match command {
+        Command::Run(arguments) => commands::run::run(&arguments, ambient, output),
+        Command::Shell(arguments) => commands::shell::run(&arguments, ambient, output),
+        Command::Show(arguments) => commands::show::run(&arguments, ambient, output),
+        Command::Explain(arguments) => commands::explain::run(&arguments, ambient, output),
+        Command::Diff(arguments) => commands::diff::run(&arguments, ambient, output),
+        Command::Init(arguments) => commands::init::run(&arguments, ambient, output),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments, ambient, output),
+        Command::Completions(arguments) => commands::completions::run(&arguments, output),
+        Command::Man(arguments) => commands::man::run(&arguments, output),
+    }
+}

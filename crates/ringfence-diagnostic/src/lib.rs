@@ -14,5 +14,5 @@ pub mod span;
 pub mod spelling;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
-pub use source::{Source, SourceId, Sources};
-pub use span::{Place, Position, Span};
+pub use source::{Source, Sources};
+pub use span::{Place, Position, SourceId, Span};

@@ -2,11 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::span::{Place, Position, Span};
-
-/// Names one source of a [`Sources`] set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceId(u32);
+use crate::span::{Place, Position, SourceId, Span};
 
 /// What stands in an excerpt for text that must not be shown.
 pub const MASK: &str = "…";
@@ -214,7 +210,7 @@ impl Sources {
         let line_starts = std::iter::once(0)
             .chain(line_ends.map(|(offset, _)| offset + 1))
             .collect();
-        let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
+        let id = SourceId::new(self.sources.len());
         self.sources.push(Source {
             name: name.into(),
             text,
@@ -227,12 +223,12 @@ impl Sources {
     /// The source of that id, or `None` for an id of another set.
     #[must_use]
     pub fn get(&self, id: SourceId) -> Option<&Source> {
-        self.sources.get(id.0 as usize)
+        self.sources.get(id.index())
     }
 
     /// The same, to mark what may be shown.
     pub fn get_mut(&mut self, id: SourceId) -> Option<&mut Source> {
-        self.sources.get_mut(id.0 as usize)
+        self.sources.get_mut(id.index())
     }
 
     /// The text of a source; `""` for an id of another set.

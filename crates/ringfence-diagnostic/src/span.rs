@@ -1,7 +1,5 @@
 //! Where something stands: byte ranges, and the lines and columns that people count in.
 
-use crate::source::SourceId;
-
 /// A half-open range of bytes in one source.
 ///
 /// Both ends lie on character boundaries of the text they were taken from.
@@ -48,6 +46,22 @@ impl Span {
 impl From<std::ops::Range<usize>> for Span {
     fn from(range: std::ops::Range<usize>) -> Self {
         Self::new(range.start, range.end)
+    }
+}
+
+/// Names one source of a [`Sources`](crate::Sources) set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(usize);
+
+impl SourceId {
+    /// The source with that index.
+    pub(crate) const fn new(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// Its index in the set.
+    pub(crate) const fn index(self) -> usize {
+        self.0
     }
 }
 

@@ -7,48 +7,7 @@ use crate::environment::Environment;
 use crate::host::Host;
 use crate::project::Project;
 use crate::resolve::Resolution;
-
-/// The variable that tells the child its environment.
-pub const ENVIRONMENT: &str = "RINGFENCE_ENVIRONMENT";
-/// The variable that tells the child its tier.
-pub const TIER: &str = "RINGFENCE_TIER";
-/// What the names of Ringfence's own variables begin with.
-pub const OWN_PREFIX: &str = "RINGFENCE_";
-
-/// Host variables that any program may need and that say nothing about an environment: the person, the machine, the
-/// terminal, and where the tools of a language are installed.
-const ORDINARY: &[&str] = &[
-    "CARGO_HOME", "CI", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "CONDA_PREFIX", "EDITOR", "FORCE_COLOR",
-    "GOPATH", "GOROOT", "HOME", "HOSTNAME", "JAVA_HOME", "LANG", "LANGUAGE", "LINES", "LOGNAME", "LS_COLORS", "NO_COLOR",
-    "NVM_DIR", "PAGER", "PATH", "PWD", "PYENV_ROOT", "RBENV_ROOT", "RUSTUP_HOME", "SHELL", "SHLVL", "SSH_TTY",
-    "SYSTEMROOT", "TEMP", "TERM", "TERMINFO", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMP", "TMPDIR", "TZ", "USER",
-    "USERPROFILE", "VIRTUAL_ENV", "VISUAL",
-];
-
-/// What the names of whole families of ordinary variables begin with.
-const ORDINARY_FAMILIES: &[&str] = &["LC_", "XDG_"];
-
-/// Variables that make a program load or run other code than its own.
-const HIJACKING: &[&str] = &[
-    "BASH_ENV", "GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND", "GIT_SSH", "GIT_SSH_COMMAND", "IFS", "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS", "NODE_OPTIONS", "PATH", "PERL5DB", "PERL5LIB", "PERL5OPT", "PROMPT_COMMAND", "PYTHONHOME",
-    "PYTHONINSPECT", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "_JAVA_OPTIONS",
-];
-
-/// What the names of whole families of such variables begin with.
-const HIJACKING_FAMILIES: &[&str] = &["BASH_FUNC_", "DYLD_", "LD_"];
-
-/// Whether a host variable reaches every child.
-#[must_use]
-pub fn is_ordinary(name: &str) -> bool {
-    ORDINARY.binary_search(&name).is_ok() || ORDINARY_FAMILIES.iter().any(|family| name.starts_with(family))
-}
-
-/// Whether a variable of that name changes which code a program runs.
-#[must_use]
-pub fn hijacks(name: &str) -> bool {
-    HIJACKING.binary_search(&name).is_ok() || HIJACKING_FAMILIES.iter().any(|family| name.starts_with(family))
-}
+use crate::variable::{ENVIRONMENT, OWN_PREFIX, TIER, is_ordinary};
 
 /// A child's environment block.
 pub struct Block {
@@ -60,7 +19,12 @@ pub struct Block {
 
 /// Builds the block: the ordinary host variables, those that the manifest passes, the settings, and the selectors.
 #[must_use]
-pub fn block(project: &Project, environment: &Environment, resolution: &Resolution, host: &Host) -> Block {
+pub fn block(
+    project: &Project,
+    environment: &Environment,
+    resolution: &Resolution,
+    host: &Host,
+) -> Block {
     let mut variables = BTreeMap::new();
     for (name, value) in host.iter().filter(|(name, _)| is_passed(project, name)) {
         variables.insert(name.to_owned(), value.to_owned());
@@ -73,15 +37,21 @@ pub fn block(project: &Project, environment: &Environment, resolution: &Resoluti
         own.insert(name, value);
     }
     let ignored = own.iter().filter(|(name, value)| {
-        host.get(name).is_some_and(|theirs| theirs != OsStr::new(value)) && !name.starts_with(OWN_PREFIX)
+        host.get(name)
+            .is_some_and(|theirs| theirs != OsStr::new(value))
+            && !name.starts_with(OWN_PREFIX)
     });
     let ignored = ignored.map(|(name, _)| (*name).to_owned()).collect();
-    variables.extend(own.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value))));
+    variables.extend(
+        own.into_iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value))),
+    );
     Block { variables, ignored }
 }
 
 fn is_passed(project: &Project, name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| is_ordinary(name) || project.pass.iter().any(|passed| passed == name))
+    name.to_str()
+        .is_some_and(|name| is_ordinary(name) || project.pass.iter().any(|passed| passed == name))
 }
 
 /// The variables that name the environment: the project's selector in the project's own spelling, `NODE_ENV` in a Node
@@ -91,8 +61,16 @@ fn selectors<'a>(
     environment: &'a Environment,
     resolution: &'a Resolution,
 ) -> Vec<(&'a str, &'a str)> {
-    let mut selectors = vec![(ENVIRONMENT, environment.name.as_str()), (TIER, environment.tier.name())];
-    let is_set = |name: &str| resolution.settings.get(name).is_some_and(|setting| !setting.value.expose().is_empty());
+    let mut selectors = vec![
+        (ENVIRONMENT, environment.name.as_str()),
+        (TIER, environment.tier.name()),
+    ];
+    let is_set = |name: &str| {
+        resolution
+            .settings
+            .get(name)
+            .is_some_and(|setting| !setting.value.expose().is_empty())
+    };
     if !is_set(&resolution.selector) {
         selectors.push((&resolution.selector, &environment.name));
     }
@@ -100,22 +78,4 @@ fn selectors<'a>(
         selectors.push(("NODE_ENV", environment.tier.node_env()));
     }
     selectors
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lists_are_sorted_for_searching() {
-        assert!(ORDINARY.is_sorted() && HIJACKING.is_sorted());
-    }
-
-    #[test]
-    fn names_that_hijack() {
-        for name in ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "BASH_ENV", "PATH", "PYTHONSTARTUP", "PERL5OPT", "RUBYOPT", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS"] {
-            assert!(hijacks(name), "{name}");
-        }
-        assert!(!hijacks("LDAP_URL") && !hijacks("PYTHONPATH"));
-    }
 }

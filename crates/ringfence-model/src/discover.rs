@@ -18,8 +18,12 @@ pub enum FileRole {
 }
 
 const TEMPLATES: &[&str] = &["example", "sample", "template", "dist", "defaults", "tpl"];
-const FOREIGN: &[&str] = &["vault", "keys", "schema", "me", "previous", "age", "enc", "gpg", "sops"];
-const BACKUPS: &[&str] = &["bak", "backup", "orig", "old", "save", "swp", "swo", "tmp", "rej", "seal", "lock"];
+const FOREIGN: &[&str] = &[
+    "vault", "keys", "schema", "me", "previous", "age", "enc", "gpg", "sops",
+];
+const BACKUPS: &[&str] = &[
+    "bak", "backup", "orig", "old", "save", "swp", "swo", "tmp", "rej", "seal", "lock",
+];
 
 /// The role of a file name; `None` where it is not in the `.env` family.
 #[must_use]
@@ -31,7 +35,11 @@ pub fn role(file_name: &str) -> Option<FileRole> {
     if rest.starts_with('~') || rest.ends_with('~') {
         return Some(FileRole::Foreign);
     }
-    let parts: Vec<String> = rest.strip_prefix('.')?.split('.').map(str::to_ascii_lowercase).collect();
+    let parts: Vec<String> = rest
+        .strip_prefix('.')?
+        .split('.')
+        .map(str::to_ascii_lowercase)
+        .collect();
     let last = parts.last().map_or("", String::as_str);
     let any = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
     let role = match parts.as_slice() {
@@ -81,9 +89,16 @@ pub fn selector<'a>(names: impl IntoIterator<Item = &'a str>) -> &'static str {
 pub fn environments(file_names: &[String]) -> Vec<(String, Tier)> {
     let mut found: Vec<(String, Tier)> = Vec::new();
     for name in file_names {
-        let Some(FileRole::Environment(word)) = role(name) else { continue };
-        let Some(tier) = Tier::of_word(&word) else { continue };
-        if !found.iter().any(|(known, _)| crate::tier::same_word(known, &word)) {
+        let Some(FileRole::Environment(word)) = role(name) else {
+            continue;
+        };
+        let Some(tier) = Tier::of_word(&word) else {
+            continue;
+        };
+        if !found
+            .iter()
+            .any(|(known, _)| crate::tier::same_word(known, &word))
+        {
             found.push((word, tier));
         }
     }
@@ -97,18 +112,19 @@ pub fn environments(file_names: &[String]) -> Vec<(String, Tier)> {
 /// Whether there is `.env` and no file of an environment: then it is the file of the one environment, `dev`.
 #[must_use]
 pub fn has_one_file(file_names: &[String]) -> bool {
-    let environment = |name: &String| {
-        matches!(role(name), Some(FileRole::Environment(word)) if Tier::of_word(&word).is_some())
-    };
-    file_names.iter().any(|name| role(name) == Some(FileRole::Shared)) && !file_names.iter().any(environment)
+    let environment = |name: &String| matches!(role(name), Some(FileRole::Environment(word)) if Tier::of_word(&word).is_some());
+    file_names
+        .iter()
+        .any(|name| role(name) == Some(FileRole::Shared))
+        && !file_names.iter().any(environment)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(name: &str, expected: Option<FileRole>) {
-        assert_eq!(role(name), expected, "{name}");
+    fn check(name: &str, expected: impl Into<Option<FileRole>>) {
+        assert_eq!(role(name), expected.into(), "{name}");
     }
 
     #[test]
@@ -116,11 +132,27 @@ mod tests {
         check(".env", Some(FileRole::Shared));
         check(".env.Prod", Some(FileRole::Environment("prod".into())));
         check(".env.local", Some(FileRole::Personal(None)));
-        check(".env.test.local", Some(FileRole::Personal(Some("test".into()))));
-        for template in [".env.example", ".env.prod.example", ".env.dist", ".env.sample"] {
+        check(
+            ".env.test.local",
+            Some(FileRole::Personal(Some("test".into()))),
+        );
+        for template in [
+            ".env.example",
+            ".env.prod.example",
+            ".env.dist",
+            ".env.sample",
+        ] {
             check(template, Some(FileRole::Template));
         }
-        for foreign in [".env.vault", ".env.keys", ".env.schema", ".env~", ".env.prod~", ".env.prod.bak", ".env.prod.swp"] {
+        for foreign in [
+            ".env.vault",
+            ".env.keys",
+            ".env.schema",
+            ".env~",
+            ".env.prod~",
+            ".env.prod.bak",
+            ".env.prod.swp",
+        ] {
             check(foreign, Some(FileRole::Foreign));
         }
         check(".envrc", None);
@@ -129,7 +161,10 @@ mod tests {
 
     #[test]
     fn one_other_selector_is_taken_two_are_not() {
-        assert_eq!(selector(["DEBUG", "ENVIRONMENT", "ENVIRONMENT"]), "ENVIRONMENT");
+        assert_eq!(
+            selector(["DEBUG", "ENVIRONMENT", "ENVIRONMENT"]),
+            "ENVIRONMENT"
+        );
         assert_eq!(selector(["ENVIRONMENT", "DJANGO_ENV"]), "APP_ENV");
         assert_eq!(selector(["ENVIRONMENT", "APP_ENV"]), "APP_ENV");
         assert_eq!(selector(["NODE_ENV"]), "APP_ENV");

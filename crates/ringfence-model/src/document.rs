@@ -32,14 +32,19 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Takes in a file's bytes; from here on, excerpts of it show names only.
-    pub fn add(&mut self, sources: &mut Sources, path: &str, bytes: &[u8]) {
-        let source = sources.add(path, String::from_utf8_lossy(bytes));
+    /// Takes in a file's bytes; from here on, excerpts of it show names only. `path` is from the project's root,
+    /// `shown` is what people are told.
+    pub fn add(&mut self, sources: &mut Sources, path: &str, shown: &str, bytes: &[u8]) {
+        let source = sources.add(shown, String::from_utf8_lossy(bytes));
         let parsed = dotenv::parse(source, bytes);
         if let Some(source) = sources.get_mut(source) {
             source.reveal(parsed.tree.shown());
         }
-        let document = Document { source, tree: parsed.tree, diagnostics: parsed.diagnostics };
+        let document = Document {
+            source,
+            tree: parsed.tree,
+            diagnostics: parsed.diagnostics,
+        };
         self.documents.insert(path.to_owned(), Ok(document));
     }
 
@@ -62,6 +67,8 @@ impl Documents {
 
     /// The documents that could be read, by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Document)> {
-        self.documents.iter().filter_map(|(path, document)| Some((path.as_str(), document.as_ref().ok()?)))
+        self.documents
+            .iter()
+            .filter_map(|(path, document)| Some((path.as_str(), document.as_ref().ok()?)))
     }
 }

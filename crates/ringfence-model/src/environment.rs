@@ -52,7 +52,9 @@ impl Environment {
     /// The file that people would write for it.
     #[must_use]
     pub fn usual_file(&self) -> String {
-        self.paths().last().map_or_else(|| format!(".env.{}", self.name), |path| (*path).to_owned())
+        self.paths()
+            .last()
+            .map_or_else(|| format!(".env.{}", self.name), |path| (*path).to_owned())
     }
 
     /// How closely `word` names this environment.
@@ -60,7 +62,11 @@ impl Environment {
     pub(crate) fn closeness(&self, word: &str) -> Option<Closeness> {
         if self.name.eq_ignore_ascii_case(word) {
             Some(Closeness::Name)
-        } else if self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(word)) {
+        } else if self
+            .aliases
+            .iter()
+            .any(|alias| alias.eq_ignore_ascii_case(word))
+        {
             Some(Closeness::Alias)
         } else if same_word(&self.name, word) {
             Some(Closeness::Spelling)
@@ -95,11 +101,22 @@ pub enum Named<'a> {
 /// The environment that a word names: the closest kind of match counts, and only if it is the only one of its kind.
 #[must_use]
 pub fn named<'a>(environments: &'a [Environment], word: &str) -> Named<'a> {
-    let mut matches: Vec<(Closeness, &Environment)> =
-        environments.iter().filter_map(|environment| Some((environment.closeness(word)?, environment))).collect();
+    let mut matches: Vec<(Closeness, &Environment)> = environments
+        .iter()
+        .filter_map(|environment| Some((environment.closeness(word)?, environment)))
+        .collect();
     matches.sort_by_key(|(closeness, _)| *closeness);
-    let Some((closest, environment)) = matches.first() else { return Named::None };
-    let equals: Vec<_> =
-        matches.iter().filter(|(closeness, _)| closeness == closest).map(|(_, environment)| *environment).collect();
-    if equals.len() == 1 { Named::One(environment) } else { Named::Several(equals) }
+    let Some((closest, environment)) = matches.first() else {
+        return Named::None;
+    };
+    let equals: Vec<_> = matches
+        .iter()
+        .filter(|(closeness, _)| closeness == closest)
+        .map(|(_, environment)| *environment)
+        .collect();
+    if equals.len() == 1 {
+        Named::One(environment)
+    } else {
+        Named::Several(equals)
+    }
 }

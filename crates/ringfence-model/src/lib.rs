@@ -20,3 +20,4 @@ pub mod select;
 pub mod setting;
 pub mod tier;
 pub mod value;
+pub mod variable;

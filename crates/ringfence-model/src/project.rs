@@ -67,7 +67,9 @@ impl Unread {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::UnknownWord => "names no environment",
-            Self::Personal => "personal files count in development and testing only, beside the environment's own file",
+            Self::Personal => {
+                "personal files count in development and testing only, beside the environment's own file"
+            }
             Self::Template => "a template",
             Self::Foreign => "another tool's file",
         }
@@ -87,9 +89,15 @@ impl Project {
     /// Finds the environments. What is wrong with the manifest comes beside the project, not instead of it.
     #[must_use]
     pub fn assemble(parts: Parts<'_>) -> (Self, Vec<Diagnostic>) {
-        let declared = parts.manifest.is_some_and(|(_, manifest)| !manifest.environments.is_empty());
+        let declared = parts
+            .manifest
+            .is_some_and(|(_, manifest)| !manifest.environments.is_empty());
         let has_one_file = !declared && discover::has_one_file(parts.file_names);
-        let mut assembly = Assembly { parts, has_one_file, diagnostics: Vec::new() };
+        let mut assembly = Assembly {
+            parts,
+            has_one_file,
+            diagnostics: Vec::new(),
+        };
         let mut environments = assembly.environments();
         let shared = assembly.shared(&environments);
         assembly.find_files(&mut environments);
@@ -97,10 +105,22 @@ impl Project {
         let declarations = assembly.declarations(&environments);
         let manifest = parts.manifest.map(|(_, manifest)| manifest);
         let project = Self {
-            name: manifest.and_then(|manifest| manifest.project.as_ref()).map(|name| name.value.clone()),
-            declared_selector: manifest.and_then(|manifest| manifest.selector.as_ref()).map(|name| name.value.clone()),
+            name: manifest
+                .and_then(|manifest| manifest.project.as_ref())
+                .map(|name| name.value.clone()),
+            declared_selector: manifest
+                .and_then(|manifest| manifest.selector.as_ref())
+                .map(|name| name.value.clone()),
             default: assembly.default(&environments),
-            pass: manifest.map(|manifest| manifest.pass.iter().map(|name| name.value.clone()).collect()).unwrap_or_default(),
+            pass: manifest
+                .map(|manifest| {
+                    manifest
+                        .pass
+                        .iter()
+                        .map(|name| name.value.clone())
+                        .collect()
+                })
+                .unwrap_or_default(),
             resources: assembly.resources(declarations.as_ref()),
             environments,
             declarations,
@@ -116,7 +136,10 @@ impl Project {
     #[must_use]
     pub fn paths(&self) -> BTreeSet<&str> {
         let own = self.environments.iter().flat_map(|environment| {
-            environment.paths().into_iter().chain(environment.personal.as_deref())
+            environment
+                .paths()
+                .into_iter()
+                .chain(environment.personal.as_deref())
         });
         own.chain(self.shared.as_deref()).collect()
     }
@@ -146,13 +169,17 @@ impl Assembly<'_> {
         match self.parts.manifest {
             Some((source, manifest)) if !manifest.environments.is_empty() => {
                 let entries = manifest.environments.iter();
-                let environments = entries.filter_map(|entry| self.declared(source, entry)).collect();
+                let environments = entries
+                    .filter_map(|entry| self.declared(source, entry))
+                    .collect();
                 self.names_taken_twice(source, manifest);
                 environments
             }
             _ => {
                 let found = discover::environments(self.parts.file_names).into_iter();
-                found.map(|(name, tier)| found_environment(name, tier)).collect()
+                found
+                    .map(|(name, tier)| found_environment(name, tier))
+                    .collect()
             }
         }
     }
@@ -160,23 +187,37 @@ impl Assembly<'_> {
     fn declared(&mut self, source: SourceId, entry: &EnvironmentEntry) -> Option<Environment> {
         let name = &entry.name.value;
         let place = Place::new(source, entry.name.span);
-        let written = entry.tier.as_ref().and_then(|tier| Tier::named(&tier.value));
+        let written = entry
+            .tier
+            .as_ref()
+            .and_then(|tier| Tier::named(&tier.value));
         let Some(tier) = written.or_else(|| Tier::of_word(name)) else {
             self.diagnostics.push(no_tier(name, place));
             return None;
         };
         let listed = entry.files.as_ref().map(|files| {
-            let place = |file: &Spanned<String>| (file.value.clone(), Place::new(source, file.span));
+            let place =
+                |file: &Spanned<String>| (file.value.clone(), Place::new(source, file.span));
             Files::Listed(files.iter().map(place).collect())
         });
-        let barrier = entry.barrier.as_ref().map(|level| (level.value.clone(), Place::new(source, level.span)));
-        if let Some((_, place)) = barrier.as_ref().filter(|(level, _)| level == "off" && tier >= Tier::Staging) {
+        let barrier = entry
+            .barrier
+            .as_ref()
+            .map(|level| (level.value.clone(), Place::new(source, level.span)));
+        if let Some((_, place)) = barrier
+            .as_ref()
+            .filter(|(level, _)| level == "off" && tier >= Tier::Staging)
+        {
             self.diagnostics.push(barrier_off(name, tier, *place));
         }
         Some(Environment {
             name: name.clone(),
             tier,
-            aliases: entry.aliases.iter().map(|alias| alias.value.clone()).collect(),
+            aliases: entry
+                .aliases
+                .iter()
+                .map(|alias| alias.value.clone())
+                .collect(),
             files: listed.unwrap_or(Files::Missing),
             personal: None,
             from_host: entry.from_host,
@@ -190,7 +231,10 @@ impl Assembly<'_> {
         let mut seen: Vec<(&Spanned<String>, &str)> = Vec::new();
         for entry in &manifest.environments {
             for name in std::iter::once(&entry.name).chain(&entry.aliases) {
-                match seen.iter().find(|(other, _)| other.value.eq_ignore_ascii_case(&name.value)) {
+                match seen
+                    .iter()
+                    .find(|(other, _)| other.value.eq_ignore_ascii_case(&name.value))
+                {
                     Some((other, owner)) if *owner != entry.name.value => {
                         self.diagnostics.push(name_taken(source, name, other.span));
                     }
@@ -203,7 +247,9 @@ impl Assembly<'_> {
     /// `.env` is shared unless it is the one file of the one environment, or listed as somebody's own.
     fn shared(&self, environments: &[Environment]) -> Option<String> {
         let present = self.parts.file_names.iter().any(|name| name == ".env");
-        let own = environments.iter().any(|environment| environment.paths().contains(&".env"));
+        let own = environments
+            .iter()
+            .any(|environment| environment.paths().contains(&".env"));
         (present && !own && !self.has_one_file).then(|| ".env".to_owned())
     }
 
@@ -228,7 +274,9 @@ impl Assembly<'_> {
         let mut close = Vec::new();
         let mut far = Vec::new();
         for (file, word) in self.environment_files() {
-            let Named::One(owner) = named(environments, &word) else { continue };
+            let Named::One(owner) = named(environments, &word) else {
+                continue;
+            };
             if owner.name != environment.name {
                 continue;
             }
@@ -250,10 +298,13 @@ impl Assembly<'_> {
     }
 
     fn environment_files(&self) -> impl Iterator<Item = (&String, String)> {
-        self.parts.file_names.iter().filter_map(|name| match discover::role(name)? {
-            FileRole::Environment(word) => Some((name, word)),
-            _ => None,
-        })
+        self.parts
+            .file_names
+            .iter()
+            .filter_map(|name| match discover::role(name)? {
+                FileRole::Environment(word) => Some((name, word)),
+                _ => None,
+            })
     }
 
     /// The personal file stands beside the environment's own: its name and `.local`.
@@ -262,13 +313,21 @@ impl Assembly<'_> {
             return None;
         }
         let personal = format!("{}.local", environment.paths().last()?);
-        self.parts.file_names.iter().any(|name| *name == personal).then_some(personal)
+        self.parts
+            .file_names
+            .contains(&personal)
+            .then_some(personal)
     }
 
     fn unread(&self, environments: &[Environment]) -> Vec<(String, Unread)> {
         let read: BTreeSet<&str> = environments
             .iter()
-            .flat_map(|environment| environment.paths().into_iter().chain(environment.personal.as_deref()))
+            .flat_map(|environment| {
+                environment
+                    .paths()
+                    .into_iter()
+                    .chain(environment.personal.as_deref())
+            })
             .collect();
         let ambiguous = |name: &str| {
             environments.iter().any(|e| matches!(&e.files, Files::Ambiguous(files) if files.iter().any(|file| file == name)))
@@ -287,7 +346,10 @@ impl Assembly<'_> {
         unread.collect()
     }
 
-    fn declarations(&mut self, environments: &[Environment]) -> Option<BTreeMap<String, Declaration>> {
+    fn declarations(
+        &mut self,
+        environments: &[Environment],
+    ) -> Option<BTreeMap<String, Declaration>> {
         let (source, manifest) = self.parts.manifest?;
         let mut declarations = BTreeMap::new();
         for entry in manifest.settings.as_ref()? {
@@ -295,7 +357,11 @@ impl Assembly<'_> {
             for name in declaration.named_environments() {
                 if !is_environment_or_tier(&name.value, environments) {
                     let place = Place::new(source, name.span);
-                    self.diagnostics.push(unknown_environment_key(&name.value, place, environments));
+                    self.diagnostics.push(unknown_environment_key(
+                        &name.value,
+                        place,
+                        environments,
+                    ));
                 }
             }
             declarations.insert(declaration.name.clone(), declaration);
@@ -304,7 +370,8 @@ impl Assembly<'_> {
             let name = &entry.environment;
             if !is_environment_or_tier(&name.value, environments) {
                 let place = Place::new(source, name.span);
-                self.diagnostics.push(unknown_environment_key(&name.value, place, environments));
+                self.diagnostics
+                    .push(unknown_environment_key(&name.value, place, environments));
             }
         }
         Some(declarations)
@@ -316,23 +383,35 @@ impl Assembly<'_> {
         let place = Place::new(source, default.span);
         match named(environments, &default.value) {
             Named::One(environment) if environment.tier == Tier::Production => {
-                self.diagnostics.push(production_is_the_default(&environment.name, place));
+                self.diagnostics
+                    .push(production_is_the_default(&environment.name, place));
                 None
             }
             Named::One(environment) => Some((environment.name.clone(), place)),
             Named::Several(_) | Named::None => {
-                self.diagnostics.push(unknown_environment_key(&default.value, place, environments));
+                self.diagnostics
+                    .push(unknown_environment_key(&default.value, place, environments));
                 None
             }
         }
     }
 
     fn resources(&mut self, declarations: Option<&BTreeMap<String, Declaration>>) -> Vec<Resource> {
-        let Some((source, manifest)) = self.parts.manifest else { return Vec::new() };
-        for (name, declarations) in manifest.resources.iter().filter_map(|r| Some((r.setting.as_ref()?, declarations?))) {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Vec::new();
+        };
+        for (name, declarations) in manifest
+            .resources
+            .iter()
+            .filter_map(|r| Some((r.setting.as_ref()?, declarations?)))
+        {
             if !declarations.contains_key(&name.value) {
                 let place = Place::new(source, name.span);
-                self.diagnostics.push(undeclared_resource_setting(&name.value, place, declarations));
+                self.diagnostics.push(undeclared_resource_setting(
+                    &name.value,
+                    place,
+                    declarations,
+                ));
             }
         }
         let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
@@ -360,7 +439,11 @@ fn found_environment(name: String, tier: Tier) -> Environment {
 
 /// The names of environments, for messages.
 pub(crate) fn list(environments: &[Environment]) -> String {
-    environments.iter().map(|environment| environment.name.as_str()).collect::<Vec<_>>().join(", ")
+    environments
+        .iter()
+        .map(|environment| environment.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn no_tier(name: &str, place: Place) -> Diagnostic {
@@ -371,44 +454,70 @@ fn no_tier(name: &str, place: Place) -> Diagnostic {
 }
 
 fn barrier_off(name: &str, tier: Tier, place: Place) -> Diagnostic {
-    Diagnostic::error("barrier-off", format!("`{name}` is of tier {tier} and turns its barrier off"))
-        .at(place, "only development and testing may say `off`")
-        .because("a process started there could reach every other environment")
-        .help("remove `barrier`, or name the weakest level that will do")
+    Diagnostic::error(
+        "barrier-off",
+        format!("`{name}` is of tier {tier} and turns its barrier off"),
+    )
+    .at(place, "only development and testing may say `off`")
+    .because("a process started there could reach every other environment")
+    .help("remove `barrier`, or name the weakest level that will do")
 }
 
 fn name_taken(source: SourceId, name: &Spanned<String>, other: Span) -> Diagnostic {
-    Diagnostic::error("ambiguous-environment-name", format!("two environments are called `{}`", name.value))
-        .at(Place::new(source, name.span), "again here")
-        .at(Place::new(source, other), "first here")
-        .because("it could not be told which one is meant")
-        .help("remove one of the two")
+    Diagnostic::error(
+        "ambiguous-environment-name",
+        format!("two environments are called `{}`", name.value),
+    )
+    .at(Place::new(source, name.span), "again here")
+    .at(Place::new(source, other), "first here")
+    .because("it could not be told which one is meant")
+    .help("remove one of the two")
 }
 
 fn unknown_environment_key(name: &str, place: Place, environments: &[Environment]) -> Diagnostic {
-    let known = environments.iter().map(|environment| environment.name.as_str());
-    let diagnostic = Diagnostic::error("unknown-environment-name", format!("`{name}` is no environment of this project"))
-        .at(place, "neither an environment nor a tier")
-        .because("what is said for it would never hold");
+    let known = environments
+        .iter()
+        .map(|environment| environment.name.as_str());
+    let diagnostic = Diagnostic::error(
+        "unknown-environment-name",
+        format!("`{name}` is no environment of this project"),
+    )
+    .at(place, "neither an environment nor a tier")
+    .because("what is said for it would never hold");
     match spelling::closest(name, known.chain(Tier::ALL.map(Tier::name))) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("environments: {}; tiers: development, testing, staging, production", list(environments))),
+        None => diagnostic.help(format!(
+            "environments: {}; tiers: development, testing, staging, production",
+            list(environments)
+        )),
     }
 }
 
-fn undeclared_resource_setting(name: &str, place: Place, declarations: &BTreeMap<String, Declaration>) -> Diagnostic {
-    let diagnostic = Diagnostic::error("undeclared-setting", format!("`{name}` is not declared under `[settings]`"))
-        .at(place, "the resource's address is looked for there")
-        .because("the resource would have no address");
+fn undeclared_resource_setting(
+    name: &str,
+    place: Place,
+    declarations: &BTreeMap<String, Declaration>,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::error(
+        "undeclared-setting",
+        format!("`{name}` is not declared under `[settings]`"),
+    )
+    .at(place, "the resource's address is looked for there")
+    .because("the resource would have no address");
     match spelling::closest(name, declarations.keys().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("add `{name} = {{ type = \"url\" }}` to `[settings]`")),
+        None => diagnostic.help(format!(
+            "add `{name} = {{ type = \"url\" }}` to `[settings]`"
+        )),
     }
 }
 
 fn production_is_the_default(name: &str, place: Place) -> Diagnostic {
-    Diagnostic::error("production-is-the-default", format!("`{name}` is of tier production and cannot be the default"))
-        .at(place, "the environment where none is named")
-        .because("a forgotten argument would act on production")
-        .help("name an environment of a lower tier, or remove `default`")
+    Diagnostic::error(
+        "production-is-the-default",
+        format!("`{name}` is of tier production and cannot be the default"),
+    )
+    .at(place, "the environment where none is named")
+    .because("a forgotten argument would act on production")
+    .help("name an environment of a lower tier, or remove `default`")
 }

@@ -83,40 +83,77 @@ pub fn resolve(inputs: Inputs<'_>, environment: &Environment) -> Resolution {
     let expansion = expand(&collected.candidates);
     let faults = expansion.problems.iter();
     diagnostics.extend(faults.map(|(name, problem)| {
-        fault::reference(inputs, environment, name, problem, collected.candidates.get(name))
+        fault::reference(
+            inputs,
+            environment,
+            name,
+            problem,
+            collected.candidates.get(name),
+        )
     }));
     let settings = settings(inputs.project, &collected.candidates, &expansion);
     let selector = selector(inputs);
-    let rules = rules::Rules { inputs, environment, settings: &settings, selector };
+    let rules = rules::Rules {
+        inputs,
+        environment,
+        settings: &settings,
+        selector,
+    };
     diagnostics.extend(rules.check(files_are_whole, &collected.candidates));
-    Resolution { settings, diagnostics, selector: selector.to_owned() }
+    Resolution {
+        settings,
+        diagnostics,
+        selector: selector.to_owned(),
+    }
 }
 
 /// The values of an environment's settings, without any check: for comparing environments.
 pub(crate) fn values(inputs: Inputs<'_>, environment: &Environment) -> BTreeMap<String, Setting> {
     let collected = collect::candidates(inputs, environment);
-    settings(inputs.project, &collected.candidates, &expand(&collected.candidates))
+    settings(
+        inputs.project,
+        &collected.candidates,
+        &expand(&collected.candidates),
+    )
 }
 
 /// Every source of every setting of an environment, lowest rank first, whether or not its value can be made out.
 #[must_use]
-pub fn sources(inputs: Inputs<'_>, environment: &Environment) -> BTreeMap<String, Vec<(Layer, Origin)>> {
+pub fn sources(
+    inputs: Inputs<'_>,
+    environment: &Environment,
+) -> BTreeMap<String, Vec<(Layer, Origin)>> {
     let collected = collect::candidates(inputs, environment);
     let rows = collected.candidates.iter().map(|(name, candidates)| {
-        ((*name).to_owned(), candidates.iter().map(|candidate| (candidate.layer, candidate.origin)).collect())
+        (
+            (*name).to_owned(),
+            candidates
+                .iter()
+                .map(|candidate| (candidate.layer, candidate.origin))
+                .collect(),
+        )
     });
     rows.collect()
 }
 
 fn expand<'a>(candidates: &Candidates<'a>) -> Expansion<'a> {
-    let inputs = candidates.iter().filter_map(|(name, candidates)| Some((*name, candidates.last()?.input())));
+    let inputs = candidates
+        .iter()
+        .filter_map(|(name, candidates)| Some((*name, candidates.last()?.input())));
     interpolate::expand(&inputs.collect::<BTreeMap<&str, Input<'a>>>())
 }
 
-fn settings(project: &Project, candidates: &Candidates<'_>, expansion: &Expansion<'_>) -> BTreeMap<String, Setting> {
+fn settings(
+    project: &Project,
+    candidates: &Candidates<'_>,
+    expansion: &Expansion<'_>,
+) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
     for (name, value) in &expansion.values {
-        let Some((winner, shadowed)) = candidates.get(name).and_then(|candidates| candidates.split_last()) else {
+        let Some((winner, shadowed)) = candidates
+            .get(name)
+            .and_then(|candidates| candidates.split_last())
+        else {
             continue;
         };
         let declaration = project.declaration(name);
@@ -127,14 +164,22 @@ fn settings(project: &Project, candidates: &Candidates<'_>, expansion: &Expansio
             value: Value::new(value.as_str()),
             layer: winner.layer,
             origin: winner.origin,
-            shadowed: shadowed.iter().rev().map(|candidate| (candidate.layer, candidate.origin)).collect(),
+            shadowed: shadowed
+                .iter()
+                .rev()
+                .map(|candidate| (candidate.layer, candidate.origin))
+                .collect(),
         };
         settings.insert((*name).to_owned(), setting);
     }
     // A value that a secret was put into is a secret too; the uses come in an order in which one pass finds all.
     for (name, references) in &expansion.uses {
-        let taints = |name: &&str| settings.get(*name).is_some_and(|setting: &Setting| setting.is_secret);
-        if references.iter().any(|name| taints(&name))
+        let taints = |name: &&str| {
+            settings
+                .get(*name)
+                .is_some_and(|setting: &Setting| setting.is_secret)
+        };
+        if references.iter().any(taints)
             && let Some(setting) = settings.get_mut(*name)
         {
             setting.is_secret = true;
@@ -150,7 +195,10 @@ pub fn selector<'a>(inputs: Inputs<'a>) -> &'a str {
         Some(declared) => declared,
         None => discover::selector(inputs.documents.iter().flat_map(|(_, document)| {
             let text = inputs.sources.text(document.source);
-            document.tree.assignments().map(|assignment| assignment.name.of(text))
+            document
+                .tree
+                .assignments()
+                .map(|assignment| assignment.name.of(text))
         })),
     }
 }

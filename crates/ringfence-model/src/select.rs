@@ -73,7 +73,10 @@ pub fn find<'a>(
 }
 
 fn unknown(project: &Project, name: &str, variable: Option<&str>) -> Diagnostic {
-    let said = variable.map_or_else(|| format!("`{name}`"), |variable| format!("`{variable}={name}`"));
+    let said = variable.map_or_else(
+        || format!("`{name}`"),
+        |variable| format!("`{variable}={name}`"),
+    );
     match (suggestion(project, name), Tier::of_word(name)) {
         (Some(near), None) => unknown_name(project, &said).help(format!("did you mean `{near}`?")),
         (_, Some(tier)) => missing_file(project, name, &said, tier),
@@ -84,16 +87,25 @@ fn unknown(project: &Project, name: &str, variable: Option<&str>) -> Diagnostic 
 }
 
 fn unknown_name(project: &Project, said: &str) -> Diagnostic {
-    Diagnostic::error("unknown-environment-name", format!("{said} names no environment of this project"))
-        .because("nothing was started: an unknown name never falls back to another environment")
-        .help(format!("known environments: {}", list(&project.environments)))
+    Diagnostic::error(
+        "unknown-environment-name",
+        format!("{said} names no environment of this project"),
+    )
+    .because("nothing was started: an unknown name never falls back to another environment")
+    .help(format!(
+        "known environments: {}",
+        list(&project.environments)
+    ))
 }
 
 /// A word that every project knows, in a project that has no file for it.
 fn missing_file(project: &Project, name: &str, said: &str, tier: Tier) -> Diagnostic {
     let file = format!(".env.{}", name.to_ascii_lowercase());
     let message = format!("{said} has no file of its own: `{file}` is missing");
-    let shared = project.environments.iter().any(|environment| environment.paths() == [".env"]);
+    let shared = project
+        .environments
+        .iter()
+        .any(|environment| environment.paths() == [".env"]);
     let consequence = if project.shared.is_some() || shared {
         "nothing was started: `.env` is never used in its place"
     } else {
@@ -109,13 +121,17 @@ fn missing_file(project: &Project, name: &str, said: &str, tier: Tier) -> Diagno
     if project.environments.is_empty() {
         return diagnostic;
     }
-    diagnostic.help(format!("known environments: {}", list(&project.environments)))
+    diagnostic.help(format!(
+        "known environments: {}",
+        list(&project.environments)
+    ))
 }
 
 /// The environment that was probably meant: near to a name, an alias, or a word of its tier.
 fn suggestion<'a>(project: &'a Project, name: &str) -> Option<&'a str> {
     let words = project.environments.iter().flat_map(|environment| {
-        let own = std::iter::once(environment.name.as_str()).chain(environment.aliases.iter().map(String::as_str));
+        let own = std::iter::once(environment.name.as_str())
+            .chain(environment.aliases.iter().map(String::as_str));
         own.chain(environment.tier.words().map(|word| -> &'a str { word }))
     });
     let near = spelling::closest(name, words)?;
@@ -126,22 +142,34 @@ fn suggestion<'a>(project: &'a Project, name: &str) -> Option<&'a str> {
 }
 
 fn ambiguous(name: &str, several: &[&Environment]) -> Diagnostic {
-    let names: Vec<_> = several.iter().map(|environment| format!("`{}`", environment.name)).collect();
-    Diagnostic::error("ambiguous-environment-name", format!("`{name}` could be {}", names.join(" or ")))
-        .because("nothing was started: which one is meant is never guessed")
-        .help(format!("name one of them, or add `aliases = [\"{name}\"]` to it in `ringfence.toml`"))
+    let names: Vec<_> = several
+        .iter()
+        .map(|environment| format!("`{}`", environment.name))
+        .collect();
+    Diagnostic::error(
+        "ambiguous-environment-name",
+        format!("`{name}` could be {}", names.join(" or ")),
+    )
+    .because("nothing was started: which one is meant is never guessed")
+    .help(format!(
+        "name one of them, or add `aliases = [\"{name}\"]` to it in `ringfence.toml`"
+    ))
 }
 
 fn none_selected(project: &Project, selector: &str) -> Diagnostic {
     Diagnostic::error("no-environment-selected", "no environment is named")
         .because("nothing was started: only an environment of tier development is taken unasked")
         .help(format!("name one: {}", list(&project.environments)))
-        .help(format!("or set `{selector}`, or `default` in `ringfence.toml`"))
+        .help(format!(
+            "or set `{selector}`, or `default` in `ringfence.toml`"
+        ))
 }
 
 fn no_environment() -> Diagnostic {
     Diagnostic::error("no-environment", "this project has no environment")
-        .because("nothing was started: there is neither an `.env.<environment>` file nor a manifest")
+        .because(
+            "nothing was started: there is neither an `.env.<environment>` file nor a manifest",
+        )
         .help("create `.env.dev` with the settings of the development environment")
         .help("or go to the project's folder, or name it with `-C FOLDER`")
 }

@@ -4,8 +4,8 @@ use ringfence_diagnostic::{Diagnostic, Place, SourceId};
 use ringfence_syntax::manifest::{PerEnvironment, SettingEntry, Spanned, ValueSource};
 
 use crate::environment::Environment;
-use crate::value::kind::Kind;
 use crate::tier::Tier;
+use crate::value::kind::Kind;
 
 /// A declared setting.
 #[derive(Debug)]
@@ -37,9 +37,17 @@ pub(crate) struct ManifestValues<'a> {
 
 impl Declaration {
     /// Reads an entry of `[settings]`; what is wrong with it goes to `diagnostics`.
-    pub(crate) fn read(source: SourceId, entry: &SettingEntry, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub(crate) fn read(
+        source: SourceId,
+        entry: &SettingEntry,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Self {
         let values: Vec<String> = entry.values.iter().map(|word| word.value.clone()).collect();
-        let kind = entry.kind.as_ref().and_then(|kind| Kind::named(&kind.value, values.clone())).unwrap_or_default();
+        let kind = entry
+            .kind
+            .as_ref()
+            .and_then(|kind| Kind::named(&kind.value, values.clone()))
+            .unwrap_or_default();
         let place = Place::new(source, entry.name.span);
         if matches!(&kind, Kind::Enum(words) if words.is_empty()) {
             diagnostics.push(enum_without_values(&entry.name.value, place));
@@ -53,7 +61,10 @@ impl Declaration {
             kind,
             secret: entry.secret,
             distinct: entry.distinct,
-            from: entry.from.as_ref().map(|from| (from.value, Place::new(source, from.span))),
+            from: entry
+                .from
+                .as_ref()
+                .map(|from| (from.value, Place::new(source, from.span))),
             as_file: entry.as_file.map(|span| Place::new(source, span)),
             required: entry.required.clone(),
             value: entry.value.clone(),
@@ -64,12 +75,19 @@ impl Declaration {
     #[must_use]
     pub fn is_required(&self, environment: &Environment) -> bool {
         let (tier, own) = within(&self.required.within, environment);
-        own.or(tier).or(self.required.default.as_ref()).copied().unwrap_or(true)
+        own.or(tier)
+            .or(self.required.default.as_ref())
+            .copied()
+            .unwrap_or(true)
     }
 
     pub(crate) fn values(&self, environment: &Environment) -> ManifestValues<'_> {
         let (tier, own) = within(&self.value.within, environment);
-        ManifestValues { default: self.value.default.as_ref(), tier, environment: own }
+        ManifestValues {
+            default: self.value.default.as_ref(),
+            tier,
+            environment: own,
+        }
     }
 
     /// The environments and tiers that the declaration speaks of.
@@ -80,26 +98,43 @@ impl Declaration {
 }
 
 /// What is said for the tier and for the environment; a name that both have is the environment's.
-fn within<'a, T>(entries: &'a [(Spanned<String>, T)], environment: &Environment) -> (Option<&'a T>, Option<&'a T>) {
-    let find = |name: &str| entries.iter().find(|(key, _)| key.value == name).map(|(_, value)| value);
+fn within<'a, T>(
+    entries: &'a [(Spanned<String>, T)],
+    environment: &Environment,
+) -> (Option<&'a T>, Option<&'a T>) {
+    let find = |name: &str| {
+        entries
+            .iter()
+            .find(|(key, _)| key.value == name)
+            .map(|(_, value)| value)
+    };
     (find(environment.tier.name()), find(&environment.name))
 }
 
 fn enum_without_values(name: &str, place: Place) -> Diagnostic {
-    Diagnostic::error("enum-without-values", format!("`{name}` is an enum without values"))
-        .at(place, "declared here")
-        .because("no value could ever be right")
-        .help("add `values = [\"…\", \"…\"]`")
+    Diagnostic::error(
+        "enum-without-values",
+        format!("`{name}` is an enum without values"),
+    )
+    .at(place, "declared here")
+    .because("no value could ever be right")
+    .help("add `values = [\"…\", \"…\"]`")
 }
 
 fn values_without_enum(name: &str, place: Place) -> Diagnostic {
-    Diagnostic::error("values-without-enum", format!("`{name}` has `values` but is no enum"))
-        .at(place, "declared here")
-        .because("the values would not be checked")
-        .help("add `type = \"enum\"`, or remove `values`")
+    Diagnostic::error(
+        "values-without-enum",
+        format!("`{name}` has `values` but is no enum"),
+    )
+    .at(place, "declared here")
+    .because("the values would not be checked")
+    .help("add `type = \"enum\"`, or remove `values`")
 }
 
 /// Whether `name` can stand after `in.`: an environment of the project or a tier.
 pub(crate) fn is_environment_or_tier(name: &str, environments: &[Environment]) -> bool {
-    Tier::named(name).is_some() || environments.iter().any(|environment| environment.name == name)
+    Tier::named(name).is_some()
+        || environments
+            .iter()
+            .any(|environment| environment.name == name)
 }

@@ -38,7 +38,12 @@ const WORDS: &[(Tier, &[&str])] = &[
 
 impl Tier {
     /// All tiers, lowest first.
-    pub const ALL: [Self; 4] = [Self::Development, Self::Testing, Self::Staging, Self::Production];
+    pub const ALL: [Self; 4] = [
+        Self::Development,
+        Self::Testing,
+        Self::Staging,
+        Self::Production,
+    ];
 
     /// The tier of that name.
     #[must_use]
@@ -65,7 +70,10 @@ impl Tier {
 
     /// The words that mean this tier.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        WORDS.iter().filter(move |(tier, _)| *tier == self).flat_map(|(_, words)| words.iter().copied())
+        WORDS
+            .iter()
+            .filter(move |(tier, _)| *tier == self)
+            .flat_map(|(_, words)| words.iter().copied())
     }
 
     /// `NODE_ENV` as Node programs know it: a build mode with three values.
@@ -95,11 +103,15 @@ impl fmt::Display for Tier {
 #[must_use]
 pub fn same_word(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
-        || spellings(one).is_some_and(|(_, words)| words.iter().any(|word| word.eq_ignore_ascii_case(other)))
+        || spellings(one)
+            .is_some_and(|(_, words)| words.iter().any(|word| word.eq_ignore_ascii_case(other)))
 }
 
 fn spellings(word: &str) -> Option<(Tier, &'static [&'static str])> {
-    WORDS.iter().find(|(_, words)| words.iter().any(|known| known.eq_ignore_ascii_case(word))).copied()
+    WORDS
+        .iter()
+        .find(|(_, words)| words.iter().any(|known| known.eq_ignore_ascii_case(word)))
+        .copied()
 }
 
 #[cfg(test)]
@@ -111,7 +123,11 @@ mod tests {
         assert_eq!(Tier::of_word("PROD"), Some(Tier::Production));
         assert_eq!(Tier::of_word("qa"), Some(Tier::Staging));
         assert_eq!(Tier::of_word("docker"), None);
-        assert!(same_word("Production", "prd") && !same_word("qa", "staging") && same_word("docker", "Docker"));
+        assert!(
+            same_word("Production", "prd")
+                && !same_word("qa", "staging")
+                && same_word("docker", "Docker")
+        );
     }
 
     #[test]

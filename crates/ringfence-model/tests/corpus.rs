@@ -1,6 +1,12 @@
 //! The 154 inputs of `testdata/dotenv-corpus.json`, each a test: where all 22 loaders agree so do we, and where they
 //! differ we do what `testdata/dotenv-choices.tsv` says, for the reason that the book's page on `.env` files gives.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing test panics"
+)]
+
 use std::collections::BTreeMap;
 
 use ringfence_diagnostic::Sources;
@@ -32,10 +38,14 @@ fn input(case: &Value) -> Vec<u8> {
 
 fn base64(text: &str) -> Vec<u8> {
     const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.chars().filter(|c| *c != '=').map(|c| DIGITS.find(c).unwrap() as u32);
+    let digits = text
+        .chars()
+        .filter(|c| *c != '=')
+        .map(|c| DIGITS.find(c).unwrap() as u32);
     let bits = digits.collect::<Vec<_>>();
     let group = |group: &[u32]| {
-        let number = group.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - group.len()));
+        let number =
+            group.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - group.len()));
         number.to_be_bytes()[1..group.len()].to_vec()
     };
     bits.chunks(4).flat_map(group).collect()
@@ -44,20 +54,43 @@ fn base64(text: &str) -> Vec<u8> {
 /// What we make of an input: the settings, or the codes of the errors.
 fn outcome(case: &Value) -> Value {
     let file_names = [".env.dev".to_owned()];
-    let (project, diagnostics) = Project::assemble(Parts { file_names: &file_names, manifest: None });
+    let (project, diagnostics) = Project::assemble(Parts {
+        file_names: &file_names,
+        manifest: None,
+    });
     assert!(diagnostics.is_empty());
     let mut sources = Sources::new();
     let mut documents = Documents::default();
-    documents.add(&mut sources, ".env.dev", &input(case));
-    let host: Host = [("HOSTVAR", "from_host"), ("PRE", "host")].into_iter().collect();
-    let inputs =
-        Inputs { project: &project, documents: &documents, sources: &sources, host: &host, arguments: &[] };
+    documents.add(&mut sources, ".env.dev", ".env.dev", &input(case));
+    let host: Host = [("HOSTVAR", "from_host"), ("PRE", "host")]
+        .into_iter()
+        .collect();
+    let inputs = Inputs {
+        project: &project,
+        documents: &documents,
+        sources: &sources,
+        host: &host,
+        arguments: &[],
+    };
     let resolution = resolve(inputs, &project.environments[0]);
-    let errors: Vec<&str> =
-        resolution.diagnostics.iter().filter(|d| d.is_error()).map(|diagnostic| diagnostic.code).collect();
+    let errors: Vec<&str> = resolution
+        .diagnostics
+        .iter()
+        .filter(|d| d.is_error())
+        .map(|diagnostic| diagnostic.code)
+        .collect();
     if errors.is_empty() {
-        let long = |text: &str| if text.len() > 1000 { format!("<{} bytes>", text.len()) } else { text.to_owned() };
-        let settings = resolution.settings.iter().map(|(name, s)| (name.clone(), json!(long(s.value.expose()))));
+        let long = |text: &str| {
+            if text.len() > 1000 {
+                format!("<{} bytes>", text.len())
+            } else {
+                text.to_owned()
+            }
+        };
+        let settings = resolution
+            .settings
+            .iter()
+            .map(|(name, s)| (name.clone(), json!(long(s.value.expose()))));
         Value::Object(settings.collect())
     } else {
         json!(errors)
@@ -76,16 +109,29 @@ fn choices() -> BTreeMap<&'static str, (Value, &'static str)> {
 
 fn check(id: &str) {
     let corpus = corpus();
-    let case = corpus["cases"].as_array().unwrap().iter().find(|case| case["id"] == id).unwrap();
+    let case = corpus["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|case| case["id"] == id)
+        .unwrap();
     let ours = outcome(case);
     let (chosen, rule) = &choices()[id];
     assert_eq!(&ours, chosen, "{id}: {}", case["input"]);
     if case["distinct_outcomes"] == 1 {
-        let agreed = case["results"].as_object().unwrap().values().next().unwrap();
+        let agreed = case["results"]
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .unwrap();
         assert_eq!(ours, agreed["vars"], "{id}: all loaders agree");
         assert_eq!(*rule, "agreed");
     } else {
-        assert!(BOOK.contains(&format!("\n### {rule}\n")), "{id}: the book does not give the reason `{rule}`");
+        assert!(
+            BOOK.contains(&format!("\n### {rule}\n")),
+            "{id}: the book does not give the reason `{rule}`"
+        );
     }
 }
 
@@ -123,7 +169,12 @@ cases! {
 #[test]
 fn every_case_of_the_corpus_is_named_here() {
     let corpus = corpus();
-    let ids: Vec<&str> = corpus["cases"].as_array().unwrap().iter().map(|case| case["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = corpus["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|case| case["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids, NAMED);
     assert_eq!(choices().len(), ids.len());
 }

@@ -4,8 +4,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
-use crate::source::{Source, SourceId, Sources};
-use crate::span::Span;
+use crate::source::{Source, Sources};
+use crate::span::{SourceId, Span};
 
 /// How the text is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,9 @@ impl<'a> Candidate<'a> {
         match &self.raw {
             Raw::Literal(text) => Input::Literal(text),
             Raw::Manifest(text) => Input::Pieces(template::unquoted(text)),
-            Raw::File(value, text) if value.quote == Quote::None && !value.inner.of(text).contains("${") => {
+            Raw::File(value, text)
+                if value.quote == Quote::None && !value.inner.of(text).contains("${") =>
+            {
                 Input::Literal(value.inner.of(text))
             }
             Raw::File(value, text) => Input::Pieces(value.pieces(text)),
@@ -65,12 +67,21 @@ impl<'a> Candidate<'a> {
 
 /// All layers of `environment`.
 pub(super) fn candidates<'a>(inputs: Inputs<'a>, environment: &'a Environment) -> Collected<'a> {
-    let mut collector =
-        Collector { inputs, collected: Collected { candidates: BTreeMap::new(), diagnostics: Vec::new() } };
+    let mut collector = Collector {
+        inputs,
+        collected: Collected {
+            candidates: BTreeMap::new(),
+            diagnostics: Vec::new(),
+        },
+    };
     let declarations = inputs.project.declarations.as_ref();
     let declared = || declarations.into_iter().flat_map(BTreeMap::values);
     declared().for_each(|declaration| {
-        collector.manifest(declaration, Layer::Default, declaration.values(environment).default);
+        collector.manifest(
+            declaration,
+            Layer::Default,
+            declaration.values(environment).default,
+        );
     });
     collector.files(inputs.project.shared.as_deref().into_iter(), Layer::Shared);
     declared().for_each(|declaration| {
@@ -98,19 +109,41 @@ struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     fn push(&mut self, name: &'a str, layer: Layer, origin: Origin, raw: Raw<'a>) {
-        self.collected.candidates.entry(name).or_default().push(Candidate { layer, origin, raw });
+        self.collected
+            .candidates
+            .entry(name)
+            .or_default()
+            .push(Candidate { layer, origin, raw });
     }
 
-    fn manifest(&mut self, declaration: &'a Declaration, layer: Layer, value: Option<&'a Spanned<String>>) {
+    fn manifest(
+        &mut self,
+        declaration: &'a Declaration,
+        layer: Layer,
+        value: Option<&'a Spanned<String>>,
+    ) {
         let Some(value) = value else { return };
         let place = Place::new(declaration.place.source, value.span);
-        self.collected.diagnostics.extend(template::unquoted_diagnostics(&value.value, place, &declaration.name));
-        self.push(&declaration.name, layer, Origin::Place(place), Raw::Manifest(&value.value));
+        self.collected
+            .diagnostics
+            .extend(template::unquoted_diagnostics(
+                &value.value,
+                place,
+                &declaration.name,
+            ));
+        self.push(
+            &declaration.name,
+            layer,
+            Origin::Place(place),
+            Raw::Manifest(&value.value),
+        );
     }
 
     fn files(&mut self, paths: impl Iterator<Item = &'a str>, layer: Layer) {
         for path in paths {
-            let Ok(document) = self.inputs.documents.get(path) else { continue };
+            let Ok(document) = self.inputs.documents.get(path) else {
+                continue;
+            };
             self.document(document, layer);
         }
     }
@@ -119,15 +152,30 @@ impl<'a> Collector<'a> {
         let text = self.inputs.sources.text(document.source);
         for assignment in document.tree.assignments() {
             let origin = Origin::Place(Place::new(document.source, assignment.value.span));
-            self.push(assignment.name.of(text), layer, origin, Raw::File(assignment.value, text));
+            self.push(
+                assignment.name.of(text),
+                layer,
+                origin,
+                Raw::File(assignment.value, text),
+            );
         }
     }
 
     fn host(&mut self, declaration: &'a Declaration) {
-        let Some(value) = self.inputs.host.get(&declaration.name) else { return };
+        let Some(value) = self.inputs.host.get(&declaration.name) else {
+            return;
+        };
         match value.to_str() {
-            Some(value) => self.push(&declaration.name, Layer::Host, Origin::Host, Raw::Literal(value)),
-            None => self.collected.diagnostics.push(host_value_not_utf_8(declaration)),
+            Some(value) => self.push(
+                &declaration.name,
+                Layer::Host,
+                Origin::Host,
+                Raw::Literal(value),
+            ),
+            None => self
+                .collected
+                .diagnostics
+                .push(host_value_not_utf_8(declaration)),
         }
     }
 }
@@ -136,7 +184,9 @@ impl<'a> Collector<'a> {
 pub(super) fn file_diagnostics(inputs: Inputs<'_>, environment: &Environment) -> Vec<Diagnostic> {
     let mut diagnostics: Vec<Diagnostic> = select::file_problem(environment).into_iter().collect();
     let shared = inputs.project.shared.as_deref().into_iter();
-    let paths = shared.chain(environment.paths()).chain(environment.personal.as_deref());
+    let paths = shared
+        .chain(environment.paths())
+        .chain(environment.personal.as_deref());
     for path in paths {
         match inputs.documents.get(path) {
             Ok(document) => diagnostics.extend(document.diagnostics.iter().cloned()),
@@ -149,14 +199,18 @@ pub(super) fn file_diagnostics(inputs: Inputs<'_>, environment: &Environment) ->
 fn unreadable(environment: &Environment, path: &str, why: &Unreadable) -> Diagnostic {
     let name = &environment.name;
     let diagnostic = match why {
-        Unreadable::Missing => {
-            Diagnostic::error("missing-environment-file", format!("`{path}` of environment `{name}` is missing"))
-                .help(format!("create `{path}`, or correct `files` of `{name}` in the manifest"))
-        }
-        Unreadable::Refused(reason) => {
-            Diagnostic::error("unreadable-file", format!("`{path}` of environment `{name}` cannot be read: {reason}"))
-                .help(format!("make `{path}` a regular file that you may read"))
-        }
+        Unreadable::Missing => Diagnostic::error(
+            "missing-environment-file",
+            format!("`{path}` of environment `{name}` is missing"),
+        )
+        .help(format!(
+            "create `{path}`, or correct `files` of `{name}` in the manifest"
+        )),
+        Unreadable::Refused(reason) => Diagnostic::error(
+            "unreadable-file",
+            format!("`{path}` of environment `{name}` cannot be read: {reason}"),
+        )
+        .help(format!("make `{path}` a regular file that you may read")),
     };
     let diagnostic = diagnostic.because("nothing was started: no other file is used in its place");
     let listed = match &environment.files {
@@ -171,8 +225,13 @@ fn unreadable(environment: &Environment, path: &str, why: &Unreadable) -> Diagno
 
 fn host_value_not_utf_8(declaration: &Declaration) -> Diagnostic {
     let name = &declaration.name;
-    Diagnostic::error("not-utf-8", format!("the host's variable `{name}` is not UTF-8"))
-        .at(declaration.place, "declared here")
-        .because("its value cannot be checked, so nothing starts")
-        .help(format!("set `{name}` to valid UTF-8 where the process is started"))
+    Diagnostic::error(
+        "not-utf-8",
+        format!("the host's variable `{name}` is not UTF-8"),
+    )
+    .at(declaration.place, "declared here")
+    .because("its value cannot be checked, so nothing starts")
+    .help(format!(
+        "set `{name}` to valid UTF-8 where the process is started"
+    ))
 }

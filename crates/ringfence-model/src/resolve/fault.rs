@@ -5,8 +5,8 @@ use ringfence_diagnostic::{Diagnostic, Place, spelling};
 use super::Inputs;
 use super::collect::Candidate;
 use super::interpolate::{MAX_EXPANDED, Problem};
-use crate::block;
 use crate::environment::Environment;
+use crate::variable;
 
 /// What is wrong with a reference in the value of `name`, whose layers are `candidates`.
 pub(super) fn reference(
@@ -23,11 +23,14 @@ pub(super) fn reference(
         Problem::TooLarge => too_large(name),
     };
     let winner = candidates.and_then(|candidates| candidates.last());
-    let Some((winner, place)) = winner.and_then(|winner| Some((winner, winner.origin.place()?))) else {
+    let Some((winner, place)) = winner.and_then(|winner| Some((winner, winner.origin.place()?)))
+    else {
         return diagnostic;
     };
     let span = match problem {
-        Problem::Unknown(_, span) | Problem::Demanded(_, _, span) if winner.layer.is_file() => *span,
+        Problem::Unknown(_, span) | Problem::Demanded(_, _, span) if winner.layer.is_file() => {
+            *span
+        }
         _ => place.span,
     };
     diagnostic.at(Place::new(place.source, span), label(problem))
@@ -45,9 +48,15 @@ const fn label(problem: &Problem) -> &'static str {
 fn cycle(names: &[String]) -> Diagnostic {
     let mut path: Vec<&str> = names.iter().map(String::as_str).collect();
     path.extend(names.first().map(String::as_str));
-    Diagnostic::error("reference-cycle", format!("settings refer to each other in a circle: {}", path.join(" → ")))
-        .because("none of them has a value; other loaders leave them empty or half replaced")
-        .help("write one of the values out")
+    Diagnostic::error(
+        "reference-cycle",
+        format!(
+            "settings refer to each other in a circle: {}",
+            path.join(" → ")
+        ),
+    )
+    .because("none of them has a value; other loaders leave them empty or half replaced")
+    .help("write one of the values out")
 }
 
 fn unknown(inputs: Inputs<'_>, environment: &Environment, name: &str, missing: &str) -> Diagnostic {
@@ -56,8 +65,12 @@ fn unknown(inputs: Inputs<'_>, environment: &Environment, name: &str, missing: &
         format!("the value of `{name}` refers to `{missing}`, which `{}` does not set", environment.name),
     )
     .because("a reference is followed inside one environment only, never into the shell; most loaders would leave it empty");
-    let host = inputs.host.get(missing).is_some() || block::is_ordinary(missing);
-    let known = inputs.project.declarations.iter().flat_map(|declarations| declarations.keys());
+    let host = inputs.host.get(missing).is_some() || variable::is_ordinary(missing);
+    let known = inputs
+        .project
+        .declarations
+        .iter()
+        .flat_map(|declarations| declarations.keys());
     match spelling::closest(missing, known.map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None if host => diagnostic
@@ -70,14 +83,30 @@ fn unknown(inputs: Inputs<'_>, environment: &Environment, name: &str, missing: &
 }
 
 fn demanded(environment: &Environment, missing: &str, message: &str) -> Diagnostic {
-    let said = if message.is_empty() { String::new() } else { format!(": {message}") };
-    Diagnostic::error("required-reference", format!("`{missing}` is required{said}"))
-        .because(format!("`{}` does not set it, or sets it to nothing", environment.name))
-        .help(format!("set `{missing}` in `{}`", environment.usual_file()))
+    let said = if message.is_empty() {
+        String::new()
+    } else {
+        format!(": {message}")
+    };
+    Diagnostic::error(
+        "required-reference",
+        format!("`{missing}` is required{said}"),
+    )
+    .because(format!(
+        "`{}` does not set it, or sets it to nothing",
+        environment.name
+    ))
+    .help(format!("set `{missing}` in `{}`", environment.usual_file()))
 }
 
 fn too_large(name: &str) -> Diagnostic {
-    Diagnostic::error("value-too-large", format!("the value of `{name}` grows too large by its references"))
-        .because(format!("the settings together would have over {} MiB, more than any kernel takes", MAX_EXPANDED >> 20))
-        .help("refer to fewer settings")
+    Diagnostic::error(
+        "value-too-large",
+        format!("the value of `{name}` grows too large by its references"),
+    )
+    .because(format!(
+        "the settings together would have over {} MiB, more than any kernel takes",
+        MAX_EXPANDED >> 20
+    ))
+    .help("refer to fewer settings")
 }

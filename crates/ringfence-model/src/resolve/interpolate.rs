@@ -50,14 +50,24 @@ pub(super) fn expand<'a>(inputs: &BTreeMap<&'a str, Input<'a>>) -> Expansion<'a>
     let (order, cycles) = order(inputs);
     for cycle in cycles {
         if let Some(first) = cycle.first() {
-            expansion.problems.push((first, Problem::Cycle(cycle.iter().map(|name| (*name).to_owned()).collect())));
+            expansion.problems.push((
+                first,
+                Problem::Cycle(cycle.iter().map(|name| (*name).to_owned()).collect()),
+            ));
         }
     }
     let mut budget = MAX_EXPANDED;
     for name in order {
-        let Some(Input::Pieces(pieces)) = inputs.get(name) else { continue };
+        let Some(Input::Pieces(pieces)) = inputs.get(name) else {
+            continue;
+        };
         expansion.uses.push((name, references(pieces)));
-        let mut writer = Writer { inputs, values: &expansion.values, text: String::new(), budget };
+        let mut writer = Writer {
+            inputs,
+            values: &expansion.values,
+            text: String::new(),
+            budget,
+        };
         match writer.pieces(pieces) {
             Ok(()) => {
                 budget = writer.budget;
@@ -118,7 +128,10 @@ fn order<'a>(inputs: &BTreeMap<&'a str, Input<'a>>) -> (Vec<&'a str>, Vec<Vec<&'
             match marks.get(next) {
                 Some(Mark::Done) => {}
                 Some(Mark::Open) => {
-                    let path = stack.iter().map(|(name, _)| *name).skip_while(|name| *name != next);
+                    let path = stack
+                        .iter()
+                        .map(|(name, _)| *name)
+                        .skip_while(|name| *name != next);
                     cycles.push(path.collect());
                 }
                 None => {
@@ -163,7 +176,11 @@ impl Writer<'_, '_> {
             (Otherwise::Default(pieces), None) => self.pieces(pieces),
             (Otherwise::Default(pieces), Some(value)) if value.is_empty() => self.pieces(pieces),
             (Otherwise::Message(message), value) if value.is_none_or(String::is_empty) => {
-                Err(Stop::Problem(Problem::Demanded(name(), message.clone().into_owned(), reference.span)))
+                Err(Stop::Problem(Problem::Demanded(
+                    name(),
+                    message.clone().into_owned(),
+                    reference.span,
+                )))
             }
             (_, Some(value)) => self.push(value),
             (_, None) => Err(Stop::Problem(Problem::Unknown(name(), reference.span))),
@@ -171,7 +188,10 @@ impl Writer<'_, '_> {
     }
 
     fn push(&mut self, text: &str) -> Result<(), Stop> {
-        self.budget = self.budget.checked_sub(text.len()).ok_or(Stop::Problem(Problem::TooLarge))?;
+        self.budget = self
+            .budget
+            .checked_sub(text.len())
+            .ok_or(Stop::Problem(Problem::TooLarge))?;
         self.text.push_str(text);
         Ok(())
     }

@@ -79,9 +79,14 @@ impl<'a> Url<'a> {
     pub fn parse(value: &'a str) -> Option<Self> {
         let (scheme, after) = value.split_once("://")?;
         let mut characters = scheme.bytes();
-        let well_begun = characters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
-        let well_formed = characters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        if !(well_begun && well_formed) || value.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let well_begun = characters
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphabetic());
+        let well_formed = characters
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        if !(well_begun && well_formed)
+            || value.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
             return None;
         }
         let end = after.find(['/', '?', '#']).unwrap_or(after.len());
@@ -90,7 +95,12 @@ impl<'a> Url<'a> {
             Some((userinfo, hosts)) => (Some(userinfo), hosts),
             None => (None, authority),
         };
-        Some(Self { scheme, userinfo, hosts, rest })
+        Some(Self {
+            scheme,
+            userinfo,
+            hosts,
+            rest,
+        })
     }
 
     /// Where it points to: the first host, or the path of a file.
@@ -102,17 +112,32 @@ impl<'a> Url<'a> {
         if self.rest.contains('@') {
             return None;
         }
-        let base = self.scheme.split('+').next().unwrap_or(self.scheme).to_ascii_lowercase();
-        if self.hosts.is_empty() || matches!(base.as_str(), "sqlite" | "sqlite3" | "file" | "unix") {
+        let base = self
+            .scheme
+            .split('+')
+            .next()
+            .unwrap_or(self.scheme)
+            .to_ascii_lowercase();
+        if self.hosts.is_empty() || matches!(base.as_str(), "sqlite" | "sqlite3" | "file" | "unix")
+        {
             let path = self.rest.split(['?', '#']).next().unwrap_or("");
             // In `sqlite:///data/app.db` the third slash only ends the empty authority.
-            let relative = base.starts_with("sqlite").then(|| path.strip_prefix('/')).flatten();
+            let relative = base
+                .starts_with("sqlite")
+                .then(|| path.strip_prefix('/'))
+                .flatten();
             let path = relative.unwrap_or(path);
             return (!path.is_empty()).then(|| Endpoint::File(format!("{}{path}", self.hosts)));
         }
-        let implied = PORTS.iter().find(|(scheme, _)| *scheme == base).map(|(_, port)| *port);
+        let implied = PORTS
+            .iter()
+            .find(|(scheme, _)| *scheme == base)
+            .map(|(_, port)| *port);
         let (host, port) = host_and_port(self.hosts.split(',').next()?)?;
-        Some(Endpoint::Network { host: host.to_owned(), port: port.or(implied) })
+        Some(Endpoint::Network {
+            host: host.to_owned(),
+            port: port.or(implied),
+        })
     }
 
     /// Whether a password, or a token in the user's place, stands in it.
@@ -124,7 +149,11 @@ impl<'a> Url<'a> {
     /// Whether every host is well formed.
     #[must_use]
     pub fn hosts_are_well_formed(self) -> bool {
-        self.hosts.is_empty() || self.hosts.split(',').all(|host| host_and_port(host).is_some())
+        self.hosts.is_empty()
+            || self
+                .hosts
+                .split(',')
+                .all(|host| host_and_port(host).is_some())
     }
 }
 
@@ -136,7 +165,10 @@ pub fn of_value(value: &str) -> Option<Endpoint> {
     }
     let (host, port) = host_and_port(value)?;
     let named = host.contains('.') || host.contains(':') || host == "localhost";
-    (named && port.is_some()).then(|| Endpoint::Network { host: host.to_owned(), port })
+    (named && port.is_some()).then(|| Endpoint::Network {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`; `None` where it is none of these.
@@ -170,7 +202,9 @@ pub fn is_host_name(text: &str) -> bool {
     let text = text.strip_suffix('.').unwrap_or(text);
     let label = |label: &str| {
         let bytes = label.as_bytes();
-        let inner = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let inner = bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         inner && (1..=63).contains(&bytes.len()) && !label.starts_with('-') && !label.ends_with('-')
     };
     !text.is_empty() && text.len() <= 253 && text.split('.').all(label)
@@ -181,12 +215,21 @@ mod tests {
     use super::*;
 
     fn check(value: &str, expected: Option<&str>) {
-        assert_eq!(of_value(value).map(|endpoint| endpoint.to_string()).as_deref(), expected, "{value}");
+        assert_eq!(
+            of_value(value)
+                .map(|endpoint| endpoint.to_string())
+                .as_deref(),
+            expected,
+            "{value}"
+        );
     }
 
     #[test]
     fn endpoints_have_no_credentials() {
-        check("postgres://app:hunter2@db.internal/app", Some("db.internal:5432"));
+        check(
+            "postgres://app:hunter2@db.internal/app",
+            Some("db.internal:5432"),
+        );
         check("postgresql+asyncpg://u:p@h:6000/x", Some("h:6000"));
         check("mongodb://u:p@h1:1,h2:2/x", Some("h1:1"));
         check("redis://:p%40ss@[::1]:6380/0", Some("[::1]:6380"));
@@ -203,7 +246,10 @@ mod tests {
     fn an_unencoded_password_is_never_taken_for_a_host() {
         check("postgres://app:p/w@db.internal/app", None);
         check("postgres://app:p#w@db.internal/app", None);
-        check("postgres://app:p@w@db.internal/app", Some("db.internal:5432"));
+        check(
+            "postgres://app:p@w@db.internal/app",
+            Some("db.internal:5432"),
+        );
         check("postgres://app:p?w@db/app", None);
     }
 }

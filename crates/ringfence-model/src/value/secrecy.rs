@@ -7,9 +7,40 @@ pub const MASK: &str = "••••••";
 
 /// Words in a name that make its value a secret, unless the value is a truth value.
 const SECRET_WORDS: &[&str] = &[
-    "APIKEY", "AUTH", "CERT", "COOKIE", "CRED", "CREDENTIAL", "CREDENTIALS", "CREDS", "DSN", "HMAC", "KEY", "KEYS",
-    "OTP", "PASS", "PASSPHRASE", "PASSWD", "PASSWORD", "PASSWORDS", "PEM", "PEPPER", "PIN", "PRIVATE", "PSK", "PW",
-    "PWD", "SALT", "SECRET", "SECRETS", "SEED", "SESSION", "SIGNATURE", "SIGNING", "TOKEN", "WEBHOOK",
+    "APIKEY",
+    "AUTH",
+    "CERT",
+    "COOKIE",
+    "CRED",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "CREDS",
+    "DSN",
+    "HMAC",
+    "KEY",
+    "KEYS",
+    "OTP",
+    "PASS",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PASSWORDS",
+    "PEM",
+    "PEPPER",
+    "PIN",
+    "PRIVATE",
+    "PSK",
+    "PW",
+    "PWD",
+    "SALT",
+    "SECRET",
+    "SECRETS",
+    "SEED",
+    "SESSION",
+    "SIGNATURE",
+    "SIGNING",
+    "TOKEN",
+    "WEBHOOK",
 ];
 
 /// Whether a setting's value is a secret.
@@ -22,7 +53,11 @@ pub fn is_secret(name: &str, declared: Option<bool>, value: &str) -> bool {
     let has_credentials = Url::parse(value).is_some_and(Url::has_credentials);
     match declared {
         Some(secret) => secret || has_credentials,
-        None => has_credentials || (name_is_secret(name) && !is_truth_value(value)) || !is_harmless(value),
+        None => {
+            has_credentials
+                || (name_is_secret(name) && !is_truth_value(value))
+                || !is_harmless(value)
+        }
     }
 }
 
@@ -30,9 +65,14 @@ pub fn is_secret(name: &str, declared: Option<bool>, value: &str) -> bool {
 #[must_use]
 pub fn name_is_secret(name: &str) -> bool {
     let words = words_of(name);
-    let public = words.iter().any(|word| word == "PUBLIC" || word == "PUBLISHABLE");
+    let public = words
+        .iter()
+        .any(|word| word == "PUBLIC" || word == "PUBLISHABLE");
     let secret = words.iter().any(|word| {
-        SECRET_WORDS.contains(&word.as_str()) || ["PASSWORD", "SECRET", "TOKEN", "APIKEY"].iter().any(|end| word.ends_with(end))
+        SECRET_WORDS.contains(&word.as_str())
+            || ["PASSWORD", "SECRET", "TOKEN", "APIKEY"]
+                .iter()
+                .any(|end| word.ends_with(end))
     });
     secret && !public
 }
@@ -55,7 +95,10 @@ fn words_of(name: &str) -> Vec<String> {
 }
 
 fn is_truth_value(value: &str) -> bool {
-    value.is_empty() || ["true", "false", "yes", "no", "on", "off"].iter().any(|word| word.eq_ignore_ascii_case(value))
+    value.is_empty()
+        || ["true", "false", "yes", "no", "on", "off"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(value))
 }
 
 /// Whether nothing in the text could be a secret: it is one line, and every part between separators is a word or
@@ -75,7 +118,11 @@ fn is_harmless_word(word: &str) -> bool {
     let length = word.chars().count();
     if word.chars().all(char::is_alphabetic) {
         // Capitals inside small letters are rare in words and common in keys.
-        let flips = word.chars().skip(1).zip(word.chars().skip(2)).filter(|(one, other)| one.is_lowercase() && other.is_uppercase());
+        let flips = word
+            .chars()
+            .skip(1)
+            .zip(word.chars().skip(2))
+            .filter(|(one, other)| one.is_lowercase() && other.is_uppercase());
         return length <= LONGEST_WORD && flips.count() <= 2;
     }
     if word.chars().all(|c| c.is_ascii_digit()) {
@@ -88,14 +135,34 @@ fn is_harmless_word(word: &str) -> bool {
 #[must_use]
 pub fn is_placeholder(value: &str) -> bool {
     const WORDS: &[&str] = &[
-        "change_me", "changeit", "changeme", "changethis", "fixme", "placeholder", "replace_me", "replaceme", "tbd",
-        "todo", "xxx",
+        "change_me",
+        "changeit",
+        "changeme",
+        "changethis",
+        "fixme",
+        "placeholder",
+        "replace_me",
+        "replaceme",
+        "tbd",
+        "todo",
+        "xxx",
     ];
     let lowered = value.trim().to_ascii_lowercase().replace('-', "_");
     let bracketed = lowered.len() > 2 && lowered.starts_with('<') && lowered.ends_with('>');
     let crossed = lowered.len() >= 3 && lowered.bytes().all(|byte| byte == b'x' || byte == b'*');
-    let begun = ["your_", "your ", "my_secret", "insert_", "enter_", "put_your", "example_"];
-    WORDS.contains(&lowered.as_str()) || bracketed || crossed || begun.iter().any(|start| lowered.starts_with(start))
+    let begun = [
+        "your_",
+        "your ",
+        "my_secret",
+        "insert_",
+        "enter_",
+        "put_your",
+        "example_",
+    ];
+    WORDS.contains(&lowered.as_str())
+        || bracketed
+        || crossed
+        || begun.iter().any(|start| lowered.starts_with(start))
 }
 
 #[cfg(test)]
@@ -104,10 +171,23 @@ mod tests {
 
     #[test]
     fn names_say_so() {
-        for name in ["STRIPE_API_KEY", "jwtSecret", "db.password", "GITHUB_TOKEN", "SENTRY_DSN", "DBPASSWORD"] {
+        for name in [
+            "STRIPE_API_KEY",
+            "jwtSecret",
+            "db.password",
+            "GITHUB_TOKEN",
+            "SENTRY_DSN",
+            "DBPASSWORD",
+        ] {
             assert!(name_is_secret(name), "{name}");
         }
-        for name in ["MAX_TOKENS", "KEYBOARD", "STRIPE_PUBLISHABLE_KEY", "LOG_LEVEL", "MONKEY"] {
+        for name in [
+            "MAX_TOKENS",
+            "KEYBOARD",
+            "STRIPE_PUBLISHABLE_KEY",
+            "LOG_LEVEL",
+            "MONKEY",
+        ] {
             assert!(!name_is_secret(name), "{name}");
         }
     }
@@ -115,14 +195,31 @@ mod tests {
     #[test]
     fn only_what_is_plainly_harmless_is_shown() {
         for value in [
-            "debug", "true", "4096", "30s", "gpt-4o-mini", "http://localhost:8000/api/v1", "data/dev.db", "Web Assistant",
-            "us-east-1", "a@example.com", "", "1000 per day,200 per hour",
+            "debug",
+            "true",
+            "4096",
+            "30s",
+            "gpt-4o-mini",
+            "http://localhost:8000/api/v1",
+            "data/dev.db",
+            "Web Assistant",
+            "us-east-1",
+            "a@example.com",
+            "",
+            "1000 per day,200 per hour",
         ] {
             assert!(!is_secret("PLAIN", None, value), "{value}");
         }
         for value in [
-            "hunter2", "postgres://u:p@h/d", "redis://token@h", "sk_live_51H8xYz", "https://hooks.example.com/T00000000/B11111111/abcdEFGHijkl",
-            "-----BEGIN KEY-----\nMIIE", "AKIAIOSFODNN7EXAMPLE", "0000000000000000", "aGVsbG8gd29ybGQ",
+            "hunter2",
+            "postgres://u:p@h/d",
+            "redis://token@h",
+            "sk_live_51H8xYz",
+            "https://hooks.example.com/T00000000/B11111111/abcdEFGHijkl",
+            "-----BEGIN KEY-----\nMIIE",
+            "AKIAIOSFODNN7EXAMPLE",
+            "0000000000000000",
+            "aGVsbG8gd29ybGQ",
         ] {
             assert!(is_secret("PLAIN", None, value), "{value}");
         }
@@ -139,7 +236,15 @@ mod tests {
 
     #[test]
     fn placeholders() {
-        for value in ["changeme", "CHANGE-ME", "<your key>", "your-api-key", "xxx", "xxxxxxxx", "TODO"] {
+        for value in [
+            "changeme",
+            "CHANGE-ME",
+            "<your key>",
+            "your-api-key",
+            "xxx",
+            "xxxxxxxx",
+            "TODO",
+        ] {
             assert!(is_placeholder(value), "{value}");
         }
         for value in ["", "x", "secret", "yours"] {

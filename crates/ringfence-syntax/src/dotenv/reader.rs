@@ -41,7 +41,7 @@ struct Reader<'t> {
 }
 
 /// Why a line cannot be read, and where the line after it begins.
-type Refused = (Diagnostic, usize);
+type Refused = Box<(Diagnostic, usize)>;
 
 impl Reader<'_> {
     /// Reads the line at `start` and gives the offset of the next.
@@ -56,7 +56,8 @@ impl Reader<'_> {
                     self.push(start, next, LineKind::Assignment(assignment));
                     return next;
                 }
-                Err((diagnostic, next)) => {
+                Err(refused) => {
+                    let (diagnostic, next) = *refused;
                     self.diagnostics.push(diagnostic);
                     self.push(start, next, LineKind::Invalid);
                     return next;
@@ -83,14 +84,17 @@ impl Reader<'_> {
         let name = self.name(self.skip_export(first));
         let equals = self.skip_spaces(name.end);
         if name.is_empty() || self.byte(equals) != Some(b'=') {
-            return Err((self.no_assignment(Span::new(first, end.text)), end.next));
+            return Err(Box::new((
+                self.no_assignment(Span::new(first, end.text)),
+                end.next,
+            )));
         }
         let head = Span::new(start, equals + 1);
         let begin = self.skip_spaces(equals + 1);
         let (value, comment, next) = match self.byte(begin) {
             Some(b'\'') => self.quoted(name, begin, Quote::Single)?,
             Some(b'"') => self.quoted(name, begin, Quote::Double)?,
-            Some(b'`') => return Err((self.back_quote(name, begin), end.next)),
+            Some(b'`') => return Err(Box::new((self.back_quote(name, begin), end.next))),
             _ => self.unquoted(equals + 1, begin, end)?,
         };
         if value.quote != Quote::Single {
@@ -151,10 +155,10 @@ impl Reader<'_> {
         if self.has_carriage_return
             && let Some(offset) = memchr::memchr(b'\r', inner.of(self.text).as_bytes())
         {
-            return Err((self.carriage_return(begin + offset), end.next));
+            return Err(Box::new((self.carriage_return(begin + offset), end.next)));
         }
         if has_invisible_end(inner.of(self.text)) {
-            return Err((self.invisible_white_space(inner), end.next));
+            return Err(Box::new((self.invisible_white_space(inner), end.next)));
         }
         let value = Value {
             span: inner,
@@ -176,7 +180,7 @@ impl Reader<'_> {
     ) -> Result<(Value, Option<Span>, usize), Refused> {
         let rest = self.text.as_bytes().get(open + 1..).unwrap_or_default();
         let Some(length) = closing(rest, quote) else {
-            return Err((self.unterminated(name, open), self.text.len()));
+            return Err(Box::new((self.unterminated(name, open), self.text.len())));
         };
         let inner = Span::new(open + 1, open + 1 + length);
         let value = Value {
@@ -192,10 +196,10 @@ impl Reader<'_> {
         if self.byte(after) == Some(b'#') && after > value.span.end {
             return Ok((value, Some(Span::new(after, end.text)), end.next));
         }
-        Err((
+        Err(Box::new((
             self.text_after_quote(name, value, Span::new(after, end.text)),
             end.next,
-        ))
+        )))
     }
 
     fn byte(&self, offset: usize) -> Option<u8> {

@@ -32,8 +32,8 @@ fn of(shape: &Shape) -> Value {
             "items": { "type": ["string", "number", "boolean"] },
         }),
         Shape::List(inner) => json!({ "type": "array", "items": of(inner) }),
-        Shape::Table(keys) => table(keys, json!(false)),
-        Shape::Open(keys, rest) => table(keys, of(rest)),
+        Shape::Table(keys) => table(keys, &json!(false)),
+        Shape::Open(keys, rest) => table(keys, &of(rest)),
         Shape::Map(rest) => json!({ "type": "object", "additionalProperties": of(rest) }),
         Shape::PerEnvironment(inner) => json!({ "anyOf": [of(inner), per_environment(inner)] }),
         Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(of).collect::<Vec<_>>() }),
@@ -41,7 +41,7 @@ fn of(shape: &Shape) -> Value {
     }
 }
 
-fn table(keys: &[Key], rest: Value) -> Value {
+fn table(keys: &[Key], rest: &Value) -> Value {
     let mut properties = Map::new();
     for key in keys {
         let mut property = of(&key.shape);

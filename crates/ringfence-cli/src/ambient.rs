@@ -1,0 +1,328 @@
+//! The world around the process: arguments, environment block, folders, files, terminal, and the end of the process.
+//!
+//! Nothing else in the program touches any of these; everything else takes what this room gives as plain data.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ringfence_model::block::Block;
+use ringfence_model::host::Host;
+
+use crate::args::Color;
+use crate::failure::{Failure, exit};
+
+/// What the process was started with.
+pub(crate) struct Ambient {
+    /// The environment block.
+    pub(crate) host: Host,
+    /// The working directory.
+    pub(crate) directory: PathBuf,
+    /// Whether standard error is a terminal.
+    pub(crate) stderr_is_terminal: bool,
+    /// Whether standard error is to be coloured.
+    pub(crate) stderr_colour: bool,
+    /// Whether standard output is to be coloured.
+    pub(crate) stdout_colour: bool,
+    /// Columns of the terminal.
+    pub(crate) width: usize,
+}
+
+/// The words of the command line.
+pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that reads arguments"
+    )]
+    std::env::args_os()
+}
+
+impl Ambient {
+    /// Goes to `directory`, where one is named, and reads the rest.
+    pub(crate) fn read(directory: Option<&Path>, color: Color) -> Result<Self, Failure> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the room that reads the environment block"
+        )]
+        let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        if let Some(directory) = directory {
+            go_to(directory)?;
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the room that reads the working directory"
+        )]
+        let current = std::env::current_dir().map_err(|error| {
+            Failure::error(exit::FAULT, "the working directory cannot be read").caused_by(error)
+        })?;
+        if directory.is_some() {
+            variables.retain(|(name, _)| name != "PWD");
+            variables.push(("PWD".into(), current.clone().into()));
+        }
+        let host: Host = variables.into_iter().collect();
+        let colour = |is_terminal: bool| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let set = |name: &str| host.get(name).is_some_and(|value| !value.is_empty());
+                let dumb = host.get("TERM").is_some_and(|term| term == "dumb");
+                !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (is_terminal && !dumb))
+            }
+        };
+        let stderr_is_terminal = io::stderr().is_terminal();
+        Ok(Self {
+            stderr_colour: colour(stderr_is_terminal),
+            stdout_colour: colour(io::stdout().is_terminal()),
+            width: width(&host),
+            host,
+            directory: current,
+            stderr_is_terminal,
+        })
+    }
+
+    /// The user's shell, `/bin/sh` where none is named.
+    pub(crate) fn shell(&self) -> OsString {
+        let named = self.host.get("SHELL").filter(|shell| !shell.is_empty());
+        named.unwrap_or(OsStr::new("/bin/sh")).to_owned()
+    }
+
+    /// The folder for files that vanish.
+    pub(crate) fn temporary_folder(&self) -> PathBuf {
+        self.host
+            .get("TMPDIR")
+            .filter(|folder| !folder.is_empty())
+            .map_or_else(|| "/tmp".into(), PathBuf::from)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the room that changes the working directory"
+)]
+fn go_to(directory: &Path) -> Result<(), Failure> {
+    std::env::set_current_dir(directory).map_err(|error| {
+        let message = format!("cannot go to the folder `{}`", directory.display());
+        Failure::error(exit::USAGE, message)
+            .caused_by(error)
+            .hint("`-C` takes the path of a folder")
+            .into()
+    })
+}
+
+fn width(host: &Host) -> usize {
+    const USUAL: usize = 120;
+    let columns = host
+        .get("COLUMNS")
+        .and_then(OsStr::to_str)
+        .and_then(|columns| columns.parse().ok());
+    columns
+        .or_else(|| {
+            rustix::termios::tcgetwinsize(io::stderr())
+                .ok()
+                .map(|size| usize::from(size.ws_col))
+        })
+        .filter(|columns| *columns >= 40)
+        .unwrap_or(USUAL)
+}
+
+/// Largest file that is read: far over what any kernel takes as an environment block.
+const MAX_FILE_BYTES: u64 = 32 << 20;
+
+/// The bytes of a regular file of bounded size.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or(0));
+    fs::File::open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!(
+            "it is larger than {} MiB",
+            MAX_FILE_BYTES >> 20
+        )));
+    }
+    Ok(bytes)
+}
+
+/// The names of the files in a folder that `wanted` accepts, sorted. Names that are no UTF-8 are passed over.
+pub(crate) fn file_names(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if wanted(&name) && !entry.path().is_dir() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The user who owns a folder.
+pub(crate) fn owner(folder: &Path) -> Option<u32> {
+    fs::metadata(folder).ok().map(|metadata| metadata.uid())
+}
+
+/// Whether something is there.
+pub(crate) fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Creates a folder and those above it.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Writes a file that must not exist yet: whole, synced and then linked to its name, or not at all.
+pub(crate) fn create_file(path: &Path, content: &str) -> io::Result<()> {
+    let temporary = beside(path);
+    let written = write_synced(&temporary, content);
+    // A link, unlike a rename, fails where the name is taken.
+    let linked = written.and_then(|()| fs::hard_link(&temporary, path));
+    let removed = fs::remove_file(&temporary);
+    linked.and(removed)
+}
+
+/// Writes a file in one step: whole and synced under another name, then renamed.
+pub(crate) fn replace_file(path: &Path, content: &str) -> io::Result<()> {
+    let temporary = beside(path);
+    let written = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What is left of a failed attempt is worth nothing; the first error is the one to tell.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// A name beside `path` that only this process uses.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn write_synced(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
+}
+
+/// A file without a name that the next program inherits, and the path under which that program can read it.
+pub(crate) fn inherited_file(folder: &Path, content: &str) -> io::Result<(OwnedFd, String)> {
+    let path = folder.join(format!(".ringfence-{}", std::process::id()));
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)?;
+    fs::remove_file(&path)?;
+    let mut file = file;
+    file.write_all(content.as_bytes())?;
+    io::Seek::rewind(&mut file)?;
+    let inherited = rustix::io::dup(&file)?;
+    let name = format!("/dev/fd/{}", inherited.as_raw_fd());
+    Ok((inherited, name))
+}
+
+/// A new folder for this user alone with one file in it; whoever reads the file removes both.
+pub(crate) fn passing_folder(folder: &Path, file: &str, content: &str) -> io::Result<PathBuf> {
+    let path = folder.join(format!(".ringfence-{}", std::process::id()));
+    fs::DirBuilder::new().mode(0o700).create(&path)?;
+    fs::write(path.join(file), content)?;
+    Ok(path)
+}
+
+/// Why a program could not be started in this process's place.
+pub(crate) enum ExecuteError {
+    /// There is none of that name on the child's `PATH`.
+    NotFound,
+    /// It is there, and its interpreter is not.
+    NoInterpreter,
+    /// The kernel takes no block or argument list of this size.
+    TooLarge,
+    /// The system refused.
+    Refused(io::Error),
+}
+
+/// Replaces this process by `program`. It keeps the process id, the descriptors, the terminal, the process group and
+/// the working directory; its environment block is `block`, handed to the kernel as it is.
+pub(crate) fn execute(program: &OsStr, arguments: &[OsString], block: &Block) -> ExecuteError {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that starts processes"
+    )]
+    let error = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&block.variables)
+        .exec();
+    match error.kind() {
+        io::ErrorKind::NotFound if find(program, block).is_some() => ExecuteError::NoInterpreter,
+        io::ErrorKind::NotFound => ExecuteError::NotFound,
+        io::ErrorKind::ArgumentListTooLong => ExecuteError::TooLarge,
+        _ => ExecuteError::Refused(error),
+    }
+}
+
+/// Where a program is, as the system looks for it.
+fn find(program: &OsStr, block: &Block) -> Option<PathBuf> {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return exists(path).then(|| path.to_owned());
+    }
+    let folders = block.variables.get(OsStr::new("PATH"))?;
+    std::env::split_paths(folders)
+        .map(|folder| folder.join(path))
+        .find(|candidate| exists(candidate))
+}
+
+/// How much the kernel takes of arguments and environment together, and of a single string (`execve(2)`).
+pub(crate) struct BlockLimit {
+    /// Bytes of all strings with their NUL, and a pointer for each.
+    pub(crate) total: usize,
+    /// Bytes of one string with its NUL.
+    pub(crate) single: usize,
+}
+
+/// The kernel's limits; `None` where this system's are not known, and only the attempt can tell.
+pub(crate) fn block_limit() -> Option<BlockLimit> {
+    // Linux, fs/exec.c: a quarter of the stack, at most three quarters of 8 MiB, at least 128 KiB; 32 pages a string.
+    const MOST: u64 = 6 << 20;
+    const LEAST: u64 = 128 << 10;
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let stack = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+    let total = stack.map_or(MOST, |bytes| bytes / 4).clamp(LEAST, MOST);
+    Some(BlockLimit {
+        total: usize::try_from(total).ok()?,
+        single: 32 * rustix::param::page_size(),
+    })
+}
+
+/// The system's name, release and machine.
+pub(crate) fn system() -> String {
+    let uname = rustix::system::uname();
+    let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    format!(
+        "{} {} {}",
+        text(uname.sysname()),
+        text(uname.release()),
+        text(uname.machine())
+    )
+}

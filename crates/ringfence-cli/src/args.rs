@@ -1,0 +1,244 @@
+//! The arguments as typed. Doc comments are the help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// One codebase in several environments, each with its own settings, and nothing that falls back.
+#[derive(Debug, Parser)]
+#[command(name = "ringfence", version, propagate_version = true, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Act as if started in this folder
+    #[arg(short = 'C', long, value_name = "FOLDER", global = true)]
+    pub(crate) directory: Option<PathBuf>,
+
+    /// When to use colour; `NO_COLOR` is respected
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto",
+        hide_possible_values = false
+    )]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On terminals
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringfence run dev -- npm start      start a command in dev
+  APP_ENV=test ringfence run -- pytest
+  ringfence show prod                 every setting of prod, secrets masked, with file and line
+  ringfence diff staging prod         what differs, without showing a value
+  ringfence explain DATABASE_URL      where it is set, and which source wins
+  ringfence init                      write ringfence.toml from what is there
+
+Exit codes: 0 fine, 2 usage, 4 denied, 70 Ringfence's own fault, 78 configuration refused.
+`run` and `shell` pass on the command's code; 125 could not set up, 126 cannot execute, 127 not found.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a command inside an environment
+    #[command(after_help = "\
+Examples:
+  ringfence run dev -- python3 app.py
+  ringfence run test --set LOG_LEVEL=debug -- pytest -x
+  APP_ENV=production ringfence run -- ./server
+
+The command sees the environment's settings, its selector, and ordinary variables such as PATH and HOME;
+nothing else of the shell. Any error in the configuration refuses the start with exit code 78.")]
+    Run(Run),
+
+    /// Open a shell inside an environment, with its name in the prompt
+    #[command(after_help = "Examples:\n  ringfence shell dev\n  ringfence shell --env staging")]
+    Shell(Shell),
+
+    /// Show every setting of an environment, secrets masked, with its origin
+    #[command(
+        after_help = "Examples:\n  ringfence show dev\n  ringfence show prod --json | jq '.settings[].name'"
+    )]
+    Show(Show),
+
+    /// Explain where a setting comes from, in every environment
+    #[command(
+        after_help = "Examples:\n  ringfence explain DATABASE_URL\n  ringfence explain LOG_LEVEL --json"
+    )]
+    Explain(Explain),
+
+    /// Compare two environments without showing a value
+    #[command(
+        after_help = "Examples:\n  ringfence diff staging prod\n  ringfence diff dev test --json"
+    )]
+    Diff(Diff),
+
+    /// Write ringfence.toml from what is there; change no other file
+    #[command(after_help = "Examples:\n  ringfence init --dry-run\n  ringfence init")]
+    Init(Init),
+
+    /// Say what was found here, and what this machine and version can enforce
+    #[command(after_help = "Examples:\n  ringfence doctor\n  ringfence doctor --json")]
+    Doctor(Doctor),
+
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Examples:
+  ringfence completions bash > ~/.local/share/bash-completion/completions/ringfence
+  ringfence completions zsh > ~/.zfunc/_ringfence
+  ringfence completions fish > ~/.config/fish/completions/ringfence.fish")]
+    Completions(Completions),
+
+    /// Print the manual page, or write one page for each command into a folder
+    #[command(
+        after_help = "Examples:\n  ringfence man | man -l -\n  ringfence man --out ~/.local/share/man/man1"
+    )]
+    Man(Man),
+}
+
+/// Which environment, and what is set on top of it.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// The environment: its name, an alias, or another word for its tier
+    #[arg(value_name = "ENV")]
+    environment: Option<String>,
+
+    /// The same, as an option
+    #[arg(long = "env", value_name = "ENV", conflicts_with = "environment")]
+    option: Option<String>,
+
+    /// Set a setting for this time; not in production, and no secrets
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+impl Selection {
+    pub(crate) fn environment(&self) -> Option<&str> {
+        self.environment.as_deref().or(self.option.as_deref())
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if ringfence_syntax::dotenv::template::is_name(name) => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err(
+            "write NAME=VALUE; a name has letters, digits, `_` and `.`, and begins with no digit"
+                .to_owned(),
+        ),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shell {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The setting
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// One environment
+    #[arg(value_name = "ENV")]
+    pub(crate) one: String,
+
+    /// The other
+    #[arg(value_name = "ENV")]
+    pub(crate) other: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Print the manifest instead of writing it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write one page for each command into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Reads the command line, its first word included.
+    pub(crate) fn read(words: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words)
+    }
+
+    /// The definition, for completions and manual pages.
+    pub(crate) fn definition() -> clap::Command {
+        Self::command()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::definition().debug_assert();
+    }
+}

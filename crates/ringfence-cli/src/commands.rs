@@ -1,0 +1,12 @@
+//! One file for each command.
+
+pub(crate) mod completions;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod run;
+pub(crate) mod shell;
+pub(crate) mod show;
+mod start;

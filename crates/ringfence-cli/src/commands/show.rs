@@ -1,0 +1,211 @@
+//! `ringfence show`: every setting of an environment, secrets masked, with its origin.
+
+use ringfence_diagnostic::render::{DiagnosticRecord, records};
+use ringfence_diagnostic::{Sources, diagnostic};
+use ringfence_model::layer::Origin;
+use ringfence_model::resolve::Setting;
+use ringfence_model::select::By;
+use ringfence_model::value::endpoint;
+use ringfence_model::value::secrecy::MASK;
+use serde::Serialize;
+
+use crate::ambient::Ambient;
+use crate::args;
+use crate::failure::{Failure, exit};
+use crate::load::load;
+use crate::output::{Output, Tone, columns};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Record<'a> {
+    environment: &'a str,
+    tier: &'static str,
+    selected_by: &'static str,
+    settings: Vec<SettingRecord<'a>>,
+    diagnostics: Vec<DiagnosticRecord<'a>>,
+}
+
+/// A setting as `--json` prints it: `value` is null where it is a secret.
+#[derive(Serialize)]
+struct SettingRecord<'a> {
+    name: &'a str,
+    value: Option<&'a str>,
+    secret: bool,
+    declared: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(flatten)]
+    origin: OriginRecord<'a>,
+    shadowed: Vec<OriginRecord<'a>>,
+}
+
+/// Where a value comes from, as `--json` prints it.
+#[derive(Serialize)]
+pub(crate) struct OriginRecord<'a> {
+    layer: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+}
+
+pub(crate) fn run(
+    arguments: &args::Show,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<u8, Failure> {
+    let loaded = load(ambient)?.checked()?;
+    let (environment, by) = match loaded.select(arguments.selection.environment(), &ambient.host) {
+        Ok(selected) => selected,
+        Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
+    };
+    let resolution = loaded.resolve(environment, &ambient.host, &arguments.selection.set);
+    let diagnostics = [loaded.diagnostics.as_slice(), &resolution.diagnostics].concat();
+    if arguments.json {
+        let settings = resolution
+            .settings
+            .iter()
+            .map(|(name, setting)| record(name, setting, &loaded.sources));
+        output.print_json(&Record {
+            environment: &environment.name,
+            tier: environment.tier.name(),
+            selected_by: selected_by(&by),
+            settings: settings.collect(),
+            diagnostics: records(&diagnostics, &loaded.sources),
+        })?;
+    } else {
+        output.say(&format!(
+            "{} ({}), {} settings",
+            environment.name,
+            environment.tier,
+            resolution.settings.len()
+        ));
+        let rows: Vec<_> = resolution
+            .settings
+            .iter()
+            .map(|(name, setting)| row(name, setting, &loaded.sources))
+            .collect();
+        let text: String = columns(&rows)
+            .iter()
+            .map(|cells| line(cells, output))
+            .collect();
+        output.print(&text)?;
+        output.diagnostics(&diagnostics, &loaded.sources);
+    }
+    Ok(if diagnostic::has_errors(&diagnostics) {
+        exit::REFUSED
+    } else {
+        exit::FINE
+    })
+}
+
+const fn selected_by(by: &By) -> &'static str {
+    match by {
+        By::Argument => "argument",
+        By::Variable(_) => "variable",
+        By::Default(_) => "default",
+        By::First => "first of the chain",
+    }
+}
+
+fn record<'a>(name: &'a str, setting: &'a Setting, sources: &'a Sources) -> SettingRecord<'a> {
+    let value = setting.value.expose();
+    SettingRecord {
+        name,
+        value: (!setting.is_secret).then_some(value),
+        secret: setting.is_secret,
+        declared: setting.is_declared,
+        endpoint: endpoint::Url::parse(value)
+            .and_then(endpoint::Url::endpoint)
+            .map(|endpoint| endpoint.to_string()),
+        origin: origin_record(setting.layer, setting.origin, sources),
+        shadowed: setting
+            .shadowed
+            .iter()
+            .map(|(layer, origin)| origin_record(*layer, *origin, sources))
+            .collect(),
+    }
+}
+
+pub(crate) fn origin_record(
+    layer: ringfence_model::layer::Layer,
+    origin: Origin,
+    sources: &Sources,
+) -> OriginRecord<'_> {
+    let place = origin
+        .place()
+        .and_then(|place| Some((sources.get(place.source)?, place.span.start)));
+    let position = place.map(|(source, offset)| source.position(offset));
+    OriginRecord {
+        layer: layer.name(),
+        file: place.map(|(source, _)| source.name()),
+        line: position.map(|position| position.line),
+        column: position.map(|position| position.column),
+    }
+}
+
+/// `file:line` of an origin, or what it is instead.
+pub(crate) fn place(origin: Origin, sources: &Sources) -> String {
+    match origin {
+        Origin::Place(place) => sources
+            .get(place.source)
+            .map_or_else(String::new, |source| {
+                format!(
+                    "{}:{}",
+                    source.name(),
+                    source.position(place.span.start).line
+                )
+            }),
+        Origin::Host => "the host's variable".to_owned(),
+        Origin::Argument => "--set".to_owned(),
+    }
+}
+
+/// A value as people may see it: on one line, and a mask for a secret.
+pub(crate) fn shown_value(setting: &Setting) -> String {
+    if setting.is_secret {
+        MASK.to_owned()
+    } else {
+        setting
+            .value
+            .expose()
+            .escape_debug()
+            .to_string()
+            .replace("\\\"", "\"")
+            .replace("\\'", "'")
+    }
+}
+
+fn row(name: &str, setting: &Setting, sources: &Sources) -> Vec<String> {
+    let shadowed: Vec<_> = setting
+        .shadowed
+        .iter()
+        .map(|(_, origin)| place(*origin, sources))
+        .collect();
+    let over = if shadowed.is_empty() {
+        String::new()
+    } else {
+        format!(", over {}", shadowed.join(", "))
+    };
+    let origin = format!(
+        "{} ({}{over})",
+        place(setting.origin, sources),
+        setting.layer.name()
+    );
+    vec![name.to_owned(), shown_value(setting), origin]
+}
+
+fn line(cells: &[String], output: &Output) -> String {
+    match cells {
+        [name, value, origin] => {
+            format!(
+                "{}  {value}  {}\n",
+                output.data(Tone::Strong, name),
+                output.data(Tone::Quiet, origin)
+            )
+        }
+        _ => String::new(),
+    }
+}

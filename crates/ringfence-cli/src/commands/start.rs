@@ -1,0 +1,287 @@
+//! What `run` and `shell` share: from a selection to a block that may be handed to a child, or a refusal.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use ringfence_diagnostic::{Diagnostic, Sources};
+use ringfence_model::block::{Block, block};
+use ringfence_model::environment::Environment;
+use ringfence_model::host::Host;
+use ringfence_model::layer::Layer;
+use ringfence_model::project::Project;
+use ringfence_model::resolve::Resolution;
+use ringfence_model::tier::Tier;
+use ringfence_model::value::endpoint::{self, Endpoint, Url};
+
+use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
+use crate::args::Selection;
+use crate::failure::{Failure, exit};
+use crate::load::{Loaded, load};
+use crate::output::{Output, Tone};
+
+/// Everything that a child is started with.
+pub(crate) struct Start {
+    /// The environment's name.
+    pub(crate) name: String,
+    /// Its tier.
+    pub(crate) tier: Tier,
+    /// The project's name.
+    pub(crate) project: String,
+    /// The names of the settings.
+    pub(crate) settings: Vec<String>,
+    /// The child's block.
+    pub(crate) block: Block,
+    resolution: Resolution,
+    sources: Sources,
+}
+
+/// Resolves, refuses on any error, and builds the block. What people are told while nothing is refused is told here.
+pub(crate) fn prepare(
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
+    let loaded = load(ambient)?.checked()?;
+    let environment = match loaded.select(selection.environment(), &ambient.host) {
+        Ok((environment, _)) => environment.clone(),
+        Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
+    };
+    deny_arguments(selection, &environment)?;
+    let resolution = loaded.resolve(&environment, &ambient.host, &selection.set);
+    if resolution.is_refused() {
+        return Err(Failure::Diagnostics(
+            resolution.diagnostics,
+            Box::new(loaded.sources),
+        ));
+    }
+    output.warnings(&loaded.diagnostics, &loaded.sources);
+    output.warnings(&resolution.diagnostics, &loaded.sources);
+    require_barrier(&environment, &loaded.sources)?;
+    let block = block(&loaded.project, &environment, &resolution, &ambient.host);
+    if ambient.stderr_is_terminal {
+        let line = banner(&loaded.project, &environment, &resolution);
+        output.say(&output.loud(Tone::of_tier(environment.tier), &line));
+    }
+    say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
+    Ok(Start {
+        name: environment.name,
+        tier: environment.tier,
+        project: project_name(&loaded),
+        settings: resolution.settings.keys().cloned().collect(),
+        block,
+        resolution,
+        sources: loaded.sources,
+    })
+}
+
+fn project_name(loaded: &Loaded) -> String {
+    let folder = || {
+        loaded
+            .root
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    loaded
+        .project
+        .name
+        .clone()
+        .or_else(folder)
+        .unwrap_or_default()
+}
+
+fn deny_arguments(selection: &Selection, environment: &Environment) -> Result<(), Failure> {
+    if selection.set.is_empty() || environment.tier != Tier::Production {
+        return Ok(());
+    }
+    let message = format!(
+        "`--set` is refused in `{}`, which is of tier production; nothing was started",
+        environment.name
+    );
+    Err(Failure::error(exit::DENIED, message)
+        .hint(format!("set it in `{}`", environment.usual_file()))
+        .into())
+}
+
+/// A level that is asked for and cannot be reached is a refusal, never a silent weakening.
+fn require_barrier(environment: &Environment, sources: &Sources) -> Result<(), Failure> {
+    let Some((level, place)) = &environment.barrier else {
+        return Ok(());
+    };
+    if matches!(level.as_str(), "off" | "config-only") {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` demands the barrier `{level}`, which this version cannot build; nothing was started",
+        environment.name
+    );
+    Err(Failure::error(exit::NOT_SET_UP, message)
+        .caused_by(format!("`barrier = \"{level}\"` at {}", sources.locate(*place)))
+        .hint("remove `barrier`, or say `barrier = \"config-only\"`, to start with separate settings alone")
+        .into())
+}
+
+/// One line: tier, number of settings, endpoints without credentials.
+fn banner(project: &Project, environment: &Environment, resolution: &Resolution) -> String {
+    let mut parts = vec![format!("{} settings", resolution.settings.len())];
+    parts.extend(endpoints(project, resolution));
+    parts.push("no barrier".to_owned());
+    format!(
+        " ringfence: {} ({}) · {} ",
+        environment.name,
+        environment.tier,
+        parts.join(" · ")
+    )
+}
+
+/// The resources of the manifest, or where there are none, the settings whose value is a URL.
+fn endpoints(project: &Project, resolution: &Resolution) -> Vec<String> {
+    const MOST: usize = 4;
+    let endpoint_of = |setting: &str| {
+        let value = resolution.settings.get(setting)?.value.expose();
+        endpoint::of_value(value).or_else(|| {
+            (!value.contains([':', '@', '=', '\n'])).then(|| Endpoint::File(value.to_owned()))
+        })
+    };
+    let mut named: Vec<String> = if project.resources.is_empty() {
+        let urls = resolution.settings.iter().filter_map(|(name, setting)| {
+            let endpoint = Url::parse(setting.value.expose())?.endpoint()?;
+            Some(format!("{name} {endpoint}"))
+        });
+        urls.collect()
+    } else {
+        let resources = project.resources.iter().filter_map(|resource| {
+            let secret = resolution
+                .settings
+                .get(resource.setting.as_deref()?)?
+                .is_secret;
+            let endpoint = endpoint_of(resource.setting.as_deref()?)?;
+            // The text of a secret that is no address may be anything.
+            (!secret || matches!(endpoint, Endpoint::Network { .. }))
+                .then(|| format!("{} {endpoint}", resource.name))
+        });
+        resources.collect()
+    };
+    if named.len() > MOST {
+        let more = named.len() - MOST;
+        named.truncate(MOST);
+        named.push(format!("{more} more endpoints"));
+    }
+    named
+}
+
+/// One line for the shell's variables that would have changed something, always: it explains why they did not.
+fn say_ignored(
+    project: &Project,
+    environment: &Environment,
+    block: &Block,
+    host: &Host,
+    output: &mut Output,
+) {
+    let mut ignored: BTreeSet<&str> = block.ignored.iter().map(String::as_str).collect();
+    ignored.extend(
+        project
+            .declarations
+            .iter()
+            .flat_map(|declared| declared.keys())
+            .map(String::as_str)
+            .filter(|name| {
+                host.get(name).is_some() && !block.variables.contains_key(OsStr::new(name))
+            }),
+    );
+    if !ignored.is_empty() {
+        let names: Vec<&str> = ignored.into_iter().collect();
+        let line = format!(
+            "ringfence: the shell's {} {} ignored: `{}` has values of its own",
+            names.join(", "),
+            if names.len() == 1 { "is" } else { "are" },
+            environment.name
+        );
+        output.say(&line);
+    }
+}
+
+impl Start {
+    /// Replaces this process by `program`; comes back only with what went wrong.
+    pub(crate) fn execute(self, program: &OsStr, arguments: &[OsString]) -> Failure {
+        if let Some(limit) = ambient::block_limit()
+            && let Some(reason) = over_limit(&self.block, program, arguments, &limit)
+        {
+            return self.too_large(&reason);
+        }
+        let shown = program.to_string_lossy();
+        let error = match ambient::execute(program, arguments, &self.block) {
+            ExecuteError::TooLarge => return self.too_large("more than the kernel takes"),
+            ExecuteError::NotFound => {
+                Failure::error(exit::NOT_FOUND, format!("`{shown}` was not found"))
+                    .hint("give its path, or a name that is in a folder of `PATH`")
+            }
+            ExecuteError::NoInterpreter => Failure::error(
+                exit::NOT_EXECUTABLE,
+                format!("`{shown}` cannot be executed: its interpreter was not found"),
+            )
+            .hint("look at its first line, or at the library that it was linked to"),
+            ExecuteError::Refused(error) => Failure::error(
+                exit::NOT_EXECUTABLE,
+                format!("`{shown}` cannot be executed"),
+            )
+            .caused_by(error)
+            .hint("it must be a program, or a script, with the right to be executed (`chmod +x`)"),
+        };
+        error.into()
+    }
+
+    /// Refuses a block that no kernel takes, naming what makes it so large.
+    fn too_large(self, reason: &str) -> Failure {
+        const NAMED: usize = 3;
+        let mut settings: Vec<_> = self.resolution.settings.iter().collect();
+        settings.sort_by_key(|(_, setting)| std::cmp::Reverse(setting.value.expose().len()));
+        let mut diagnostic = Diagnostic::error(
+            "block-too-large",
+            format!(
+                "the environment block of `{}` is too large: {reason}",
+                self.name
+            ),
+        )
+        .because("nothing was started: the kernel would refuse it with \"argument list too long\"")
+        .help("keep large values in files, and only their paths in settings");
+        for (name, setting) in settings.into_iter().take(NAMED) {
+            let size = format!("`{name}` has {} bytes", setting.value.expose().len());
+            diagnostic = match setting.origin.place() {
+                Some(place) => diagnostic.at(place, size),
+                None => diagnostic.help(format!("{size}, from {}", Layer::name(setting.layer))),
+            };
+        }
+        Failure::Diagnostics(vec![diagnostic], Box::new(self.sources))
+    }
+}
+
+fn over_limit(
+    block: &Block,
+    program: &OsStr,
+    arguments: &[OsString],
+    limit: &BlockLimit,
+) -> Option<String> {
+    const POINTER: usize = size_of::<usize>();
+    let variables = block
+        .variables
+        .iter()
+        .map(|(name, value)| (name.len() + value.len() + 2, Some(name)));
+    let words = std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str));
+    let strings = variables.chain(words.map(|word| (word.as_bytes().len() + 1, None)));
+    let mut total = program.len() + 1;
+    for (length, name) in strings {
+        if length > limit.single {
+            let what = name.map_or_else(
+                || "an argument".to_owned(),
+                |name| format!("`{}`", name.to_string_lossy()),
+            );
+            return Some(format!(
+                "{what} has {length} bytes, and the kernel takes {} in one string",
+                limit.single
+            ));
+        }
+        total += length + POINTER;
+    }
+    (total > limit.total).then(|| format!("{total} bytes, and the kernel takes {}", limit.total))
+}

@@ -1,0 +1,214 @@
+//! From a folder to a project: finds its root, reads the manifest and the files, once, and assembles them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ringfence_diagnostic::{Diagnostic, SourceId, Sources, diagnostic};
+use ringfence_model::discover;
+use ringfence_model::document::{Documents, Unreadable};
+use ringfence_model::environment::Environment;
+use ringfence_model::host::Host;
+use ringfence_model::project::{Parts, Project};
+use ringfence_model::resolve::{Inputs, Resolution, resolve, selector};
+use ringfence_model::select::{By, find, select};
+use ringfence_syntax::manifest;
+
+use crate::ambient::{self, Ambient};
+use crate::failure::{Failure, exit};
+
+/// The manifest's name.
+pub(crate) const MANIFEST: &str = "ringfence.toml";
+
+/// A project with everything that was read of it.
+pub(crate) struct Loaded {
+    /// The folder that paths are relative to.
+    pub(crate) root: PathBuf,
+    /// The project.
+    pub(crate) project: Project,
+    /// Its files.
+    pub(crate) documents: Documents,
+    /// Their texts.
+    pub(crate) sources: Sources,
+    /// What is wrong with the manifest.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the project around the working directory.
+pub(crate) fn load(ambient: &Ambient) -> Result<Loaded, Failure> {
+    let root = root(&ambient.directory);
+    let names =
+        ambient::file_names(&root, is_looked_at).map_err(|error| cannot_read(&root, error))?;
+    let mut sources = Sources::new();
+    let shown = |path: &str| shown(&root, &ambient.directory, path);
+    let manifest = read_manifest(&root, &names, &mut sources, &shown(MANIFEST))?;
+    let parts = Parts {
+        file_names: &names,
+        manifest: manifest
+            .as_ref()
+            .map(|(id, parsed)| (*id, &parsed.manifest)),
+    };
+    let (project, faults) = Project::assemble(parts);
+    let mut documents = Documents::default();
+    for path in project.paths() {
+        match ambient::read_file(&root.join(path)) {
+            Ok(bytes) => documents.add(&mut sources, path, &shown(path), &bytes),
+            Err(error) => documents.add_unreadable(path, why(&error)),
+        }
+    }
+    let mut diagnostics = manifest
+        .map(|(_, parsed)| parsed.diagnostics)
+        .unwrap_or_default();
+    // Where the text is no TOML, or breaks its rules, what follows from it is only noise.
+    if !diagnostic::has_errors(&diagnostics) {
+        diagnostics.extend(faults);
+    }
+    Ok(Loaded {
+        root,
+        project,
+        documents,
+        sources,
+        diagnostics,
+    })
+}
+
+fn is_looked_at(name: &str) -> bool {
+    name == MANIFEST || name == "package.json" || discover::role(name).is_some()
+}
+
+fn read_manifest(
+    root: &Path,
+    names: &[String],
+    sources: &mut Sources,
+    shown: &str,
+) -> Result<Option<(SourceId, manifest::Parsed)>, Failure> {
+    if !names.iter().any(|name| name == MANIFEST) {
+        return Ok(None);
+    }
+    let path = root.join(MANIFEST);
+    let bytes = ambient::read_file(&path).map_err(|error| cannot_read(&path, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        Failure::error(
+            exit::REFUSED,
+            format!("`{shown}` is not UTF-8 (byte {place})"),
+        )
+        .hint("save it as UTF-8")
+    })?;
+    let id = sources.add(shown, text);
+    let parsed = manifest::parse(id, sources.text(id));
+    if let Some(source) = sources.get_mut(id) {
+        source.reveal(parsed.shown.clone());
+    }
+    Ok(Some((id, parsed)))
+}
+
+fn cannot_read(path: &Path, error: io::Error) -> Failure {
+    Failure::error(
+        exit::REFUSED,
+        format!("`{}` cannot be read", path.display()),
+    )
+    .caused_by(error)
+    .hint("nothing was started; make it readable, or name another folder with `-C FOLDER`")
+    .into()
+}
+
+fn why(error: &io::Error) -> Unreadable {
+    match error.kind() {
+        io::ErrorKind::NotFound => Unreadable::Missing,
+        _ => Unreadable::Refused(error.to_string()),
+    }
+}
+
+/// The project's root: the nearest folder with a manifest, else the nearest with an environment's file, else the
+/// working directory. The search goes up to the first folder with `.git`, and never into a folder of another user.
+fn root(start: &Path) -> PathBuf {
+    let owner = ambient::owner(start);
+    let mut folders = Vec::new();
+    for folder in start.ancestors() {
+        if ambient::owner(folder) != owner {
+            break;
+        }
+        folders.push(folder);
+        if ambient::exists(&folder.join(".git")) {
+            break;
+        }
+    }
+    let with_manifest = folders
+        .iter()
+        .find(|folder| ambient::exists(&folder.join(MANIFEST)));
+    let has_files = |folder: &&&Path| {
+        ambient::file_names(folder, |name| discover::role(name).is_some())
+            .is_ok_and(|names| !discover::environments(&names).is_empty())
+    };
+    let root = with_manifest
+        .or_else(|| folders.iter().find(has_files))
+        .copied()
+        .unwrap_or(start);
+    root.to_owned()
+}
+
+/// A path of the project as seen from the working directory.
+fn shown(root: &Path, directory: &Path, path: &str) -> String {
+    let levels = directory
+        .strip_prefix(root)
+        .map_or(0, |below| below.components().count());
+    let absolute = Path::new(path).is_absolute();
+    if absolute {
+        path.to_owned()
+    } else {
+        format!("{}{path}", "../".repeat(levels))
+    }
+}
+
+impl Loaded {
+    /// What a resolution is made from.
+    pub(crate) fn inputs<'a>(
+        &'a self,
+        host: &'a Host,
+        arguments: &'a [(String, String)],
+    ) -> Inputs<'a> {
+        Inputs {
+            project: &self.project,
+            documents: &self.documents,
+            sources: &self.sources,
+            host,
+            arguments,
+        }
+    }
+
+    /// The environment that is meant; a manifest with errors in it means none.
+    pub(crate) fn select(
+        &self,
+        argument: Option<&str>,
+        host: &Host,
+    ) -> Result<(&Environment, By), Box<Diagnostic>> {
+        let selector = selector(self.inputs(host, &[]));
+        select(&self.project, argument, selector, host)
+    }
+
+    /// The environment of that name.
+    pub(crate) fn find(&self, name: &str) -> Result<&Environment, Box<Diagnostic>> {
+        find(&self.project, name, None)
+    }
+
+    /// The settings of an environment.
+    pub(crate) fn resolve(
+        &self,
+        environment: &Environment,
+        host: &Host,
+        arguments: &[(String, String)],
+    ) -> Resolution {
+        resolve(self.inputs(host, arguments), environment)
+    }
+
+    /// Refuses to go on where the manifest has errors in it.
+    pub(crate) fn checked(self) -> Result<Self, Failure> {
+        if diagnostic::has_errors(&self.diagnostics) {
+            return Err(Failure::Diagnostics(
+                self.diagnostics,
+                Box::new(self.sources),
+            ));
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,20 @@
+//! The real binary, started in folders of its own with an environment block of its own.
+#![expect(clippy::disallowed_methods, reason = "tests start processes")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a failing test panics"
+)]
+
+mod accidents;
+mod canary;
+mod compare;
+mod floor_plan;
+mod init;
+mod run;
+mod select;
+mod shell;
+mod show;
+mod world;

@@ -1,0 +1,456 @@
+//! Starting a command: what it sees, what it keeps, and how it ends.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use crate::world::{Outcome, World};
+
+fn dev() -> World {
+    World::new(&[(".env.dev", "A=1\n")])
+}
+
+#[test]
+fn the_block_is_built_from_nothing() {
+    let world = dev()
+        .var("AWS_SECRET_ACCESS_KEY", "x")
+        .var("SSH_AUTH_SOCK", "/x")
+        .var("KUBECONFIG", "/x")
+        .var("PROD_URL", "x")
+        .var("LD_LIBRARY_PATH", "/x")
+        .var("LC_ALL", "C")
+        .var("XDG_CACHE_HOME", "/x")
+        .var("TERM", "xterm")
+        .var("RINGFENCE_TIER", "production");
+    let names: Vec<String> = world
+        .block(&["run", "dev"])
+        .iter()
+        .map(|line| line.split('=').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "A",
+            "APP_ENV",
+            "HOME",
+            "LANG",
+            "LC_ALL",
+            "PATH",
+            "RINGFENCE_ENVIRONMENT",
+            "RINGFENCE_TIER",
+            "TERM",
+            "TMPDIR",
+            "XDG_CACHE_HOME"
+        ]
+    );
+    assert_eq!(
+        world.value(&["run", "dev"], "RINGFENCE_TIER").as_deref(),
+        Some("development")
+    );
+}
+
+#[test]
+fn the_manifest_passes_what_it_names() {
+    let manifest = "version = 1\npass = [\"DISPLAY\", \"SSH_AUTH_SOCK\"]\n";
+    let world = World::new(&[("ringfence.toml", manifest), (".env.dev", "A=1\n")])
+        .var("DISPLAY", ":0")
+        .var("OTHER", "x");
+    assert_eq!(world.value(&["run"], "DISPLAY").as_deref(), Some(":0"));
+    assert_eq!(world.value(&["run"], "SSH_AUTH_SOCK"), None);
+    assert_eq!(world.value(&["run"], "OTHER"), None);
+}
+
+#[test]
+fn values_reach_the_child_as_they_are() {
+    let world = World::new(&[(
+        ".env.dev",
+        "A='it is \"so\"'\nB=\"l1\\nl2\"\nC=${A}!\nD=a b # c\nE=\n",
+    )]);
+    let value = |name| world.value(&["run"], name).unwrap();
+    assert_eq!(value("A"), "it is \"so\"");
+    assert_eq!(value("B"), "l1\nl2");
+    assert_eq!(value("C"), "it is \"so\"!");
+    assert_eq!(value("D"), "a b");
+    assert_eq!(value("E"), "");
+}
+
+#[test]
+fn exit_codes_are_the_childs() {
+    let world = dev();
+    let run = |command: &[&str]| world.ringfence(&[&["run", "dev", "--"], command].concat());
+    assert_eq!(run(&["true"]).code, Some(0));
+    assert_eq!(run(&["sh", "-c", "exit 7"]).code, Some(7));
+    assert_eq!(run(&["sh", "-c", "kill -TERM $$"]).signal, Some(15));
+    assert_eq!(run(&["no-such-program"]).code, Some(127));
+    assert_eq!(run(&["./no-such-program"]).code, Some(127));
+    assert_eq!(run(&["/"]).code, Some(126));
+    world.write("plain", "echo");
+    assert_eq!(run(&["./plain"]).code, Some(126));
+    world.write("orphan", "#!/no/such/interpreter\n");
+    fs::set_permissions(world.path("orphan"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(run(&["./orphan"]).code, Some(126));
+    // What a shell sees of a child that TERM killed.
+    let binary = env!("CARGO_BIN_EXE_ringfence");
+    let script = format!("{binary} run dev -- sh -c 'kill -TERM $$'; echo $?");
+    let outcome = Outcome::of(
+        &world
+            .any_command("sh")
+            .args(["-c", &script])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(outcome.stdout, "143\n");
+}
+
+#[test]
+fn the_command_takes_this_process_place() {
+    let world = dev();
+    let script = "echo $$ $PPID; ps -o pgid=,sid=,ppid= -p $$";
+    let mut command = world.command();
+    command
+        .args(["run", "dev", "--", "sh", "-c", script])
+        .stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let id = child.id().to_string();
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    let mut lines = outcome.stdout.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        format!("{id} {}", std::process::id())
+    );
+    let own = Outcome::of(
+        &world
+            .any_command("ps")
+            .args(["-o", "pgid=,sid=", "-p", &std::process::id().to_string()])
+            .output()
+            .unwrap(),
+    );
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        words(lines.next().unwrap())[..2],
+        words(&own.stdout)[..2],
+        "process group and session are the caller's"
+    );
+}
+
+#[test]
+fn streams_signals_and_descriptors_are_untouched() {
+    let world = dev();
+    let mut command = world.command();
+    command.args([
+        "run",
+        "dev",
+        "--",
+        "sh",
+        "-c",
+        "cat; echo err >&2; cat <&9; trap",
+    ]);
+    let script = "exec 9<numbers; trap '' HUP; exec \"$@\"";
+    world.write("numbers", "nine\n");
+    let mut wrapped = world.any_command("sh");
+    wrapped
+        .args(["-c", script, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    let mut child = wrapped
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"in\n").unwrap();
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        ("in\nnine\n", "err\n")
+    );
+    // Ringfence itself ignores SIGPIPE; its child must not.
+    let piped = "yes | head -n 1; exit ${PIPESTATUS[0]}";
+    let outcome = world.ringfence(&["run", "dev", "--", "bash", "-c", piped]);
+    assert_eq!((outcome.stdout.as_str(), outcome.code), ("y\n", Some(141)));
+}
+
+#[test]
+fn nothing_is_said_off_a_terminal_unless_there_is_something_to_say() {
+    let outcome = dev().ringfence(&["run", "dev", "--", "true"]);
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
+}
+
+/// The command inside a pseudo-terminal that `script` makes.
+fn on_terminal(world: &World, arguments: &str) -> String {
+    let binary = env!("CARGO_BIN_EXE_ringfence");
+    let mut command = world.any_command("script");
+    command
+        .args(["-qec", &format!("{binary} {arguments}"), "/dev/null"])
+        .env("TERM", "xterm");
+    Outcome::of(&command.output().unwrap()).stdout
+}
+
+#[test]
+fn the_banner_names_tier_settings_and_endpoints_without_credentials() {
+    let url = "DB_URL=postgres://app:hunter2@db.example:6432/app\n";
+    let world = World::new(&[(".env.dev", url), (".env.prod", url)]);
+    let banner = on_terminal(&world, "run dev -- true");
+    assert!(
+        banner.contains("dev (development) · 1 settings · DB_URL db.example:6432 · no barrier"),
+        "{banner}"
+    );
+    assert!(!banner.contains("hunter2") && !banner.contains("\x1b[1;37;41m"));
+    let banner = on_terminal(&world, "run prod -- true");
+    assert!(
+        banner.contains("\x1b[1;37;41m ringfence: prod (production)"),
+        "production is red: {banner:?}"
+    );
+    let plain = on_terminal(&world, "--color never run prod -- true");
+    assert!(plain.contains("ringfence: prod (production)") && !plain.contains('\x1b'));
+    let manifest = "version = 1\n[resources.database]\nsetting = \"DB_URL\"\n[resources.files]\nsetting = \"DATA\"\n";
+    let world = World::new(&[
+        ("ringfence.toml", manifest),
+        (
+            ".env.dev",
+            &format!("{url}DATA=data/dev.db\nOTHER=http://x\n"),
+        ),
+    ]);
+    let banner = on_terminal(&world, "run dev -- true");
+    assert!(
+        banner.contains("3 settings · database db.example:6432 · files data/dev.db ·"),
+        "{banner}"
+    );
+}
+
+#[test]
+fn variables_of_the_shell_that_would_have_changed_something_are_named() {
+    let world = World::new(&[(".env.dev", "A=1\nB=2\n")])
+        .var("A", "other")
+        .var("B", "2")
+        .var("APP_ENV", "prod")
+        .var("C", "x");
+    let outcome = world.ringfence(&["run", "dev", "--", "true"]);
+    assert_eq!(
+        outcome.stderr,
+        "ringfence: the shell's A, APP_ENV are ignored: `dev` has values of its own\n"
+    );
+}
+
+#[test]
+fn variables_that_hijack_are_refused_from_files() {
+    for name in [
+        "LD_PRELOAD",
+        "DYLD_INSERT_LIBRARIES",
+        "NODE_OPTIONS",
+        "BASH_ENV",
+        "PATH",
+        "PYTHONSTARTUP",
+        "PERL5OPT",
+        "RUBYOPT",
+        "GIT_SSH_COMMAND",
+        "JAVA_TOOL_OPTIONS",
+    ] {
+        let world = World::new(&[(".env.dev", &format!("{name}=./x\n"))]);
+        world.refuses(
+            &["run", "dev"],
+            &["hijacking-variable", name, ".env.dev:1:", "declare"],
+        );
+        let declared = World::new(&[
+            (
+                "ringfence.toml",
+                &format!("version = 1\n[settings]\n{name} = {{}}\n"),
+            ),
+            (".env.dev", &format!("{name}=/usr/bin:/bin\n")),
+        ]);
+        assert_eq!(declared.ringfence(&["show", "dev"]).code, Some(0), "{name}");
+    }
+}
+
+#[test]
+fn the_program_is_looked_for_on_the_childs_path() {
+    let world = World::new(&[
+        ("ringfence.toml", "version = 1\n[settings]\nPATH = {}\n"),
+        (".env.dev", "PATH=bin:/usr/bin:/bin\n"),
+        ("bin/mine", "#!/bin/sh\necho mine\n"),
+    ]);
+    fs::set_permissions(world.path("bin/mine"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(
+        world.ringfence(&["run", "dev", "--", "mine"]).stdout,
+        "mine\n"
+    );
+}
+
+#[test]
+fn a_block_that_no_kernel_takes_is_refused_by_name() {
+    let world = World::new(&[(
+        ".env.dev",
+        &format!("SMALL=1\nBIG={}\n", "x".repeat(200_000)),
+    )]);
+    world.refuses(
+        &["run", "dev"],
+        &[
+            "block-too-large",
+            "`BIG` has 200000 bytes",
+            ".env.dev:2:5",
+            "131072 in one string",
+        ],
+    );
+    let many: String = (0..100)
+        .map(|index| format!("S{index}={}\n", "x".repeat(100_000 + index)))
+        .collect();
+    let world = World::new(&[(".env.dev", &many)]);
+    world.refuses(
+        &["run", "dev"],
+        &[
+            "block-too-large",
+            "`S99` has 100099 bytes",
+            "`S98`",
+            "the kernel takes",
+        ],
+    );
+    let fits: String = (0..10)
+        .map(|index| format!("S{index}={}\n", "x".repeat(100_000)))
+        .collect();
+    assert_eq!(
+        World::new(&[(".env.dev", &fits)])
+            .ringfence(&["run", "dev", "--", "true"])
+            .code,
+        Some(0)
+    );
+}
+
+#[test]
+fn everything_wrong_is_said_at_once() {
+    let manifest = "version = 1\n[environments]\ndev = {}\n[settings]\nPORT = { type = \"port\" }\nMODE = { type = \"enum\", values = [\"a\", \"b\"] }\nNAME = {}\n";
+    let world = World::new(&[
+        ("ringfence.toml", manifest),
+        (
+            ".env.dev",
+            "PORT=http\nMODE=c\nX=${Y}\nAPP_ENV=nowhere\nLD_PRELOAD=x\n",
+        ),
+    ]);
+    let outcome = world.refuses(
+        &["run", "dev"],
+        &[
+            ".env.dev:1:6",
+            ".env.dev:2:6",
+            ".env.dev:3:3",
+            ".env.dev:4:9",
+            ".env.dev:5:12",
+            "`NAME` has no value",
+        ],
+    );
+    assert_eq!(
+        outcome.stderr.matches("error[").count(),
+        6,
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn a_setting_can_be_set_for_once_but_not_in_production_and_no_secret() {
+    let world = World::new(&[(".env.dev", "A=1\n"), (".env.prod", "A=1\n")]);
+    assert_eq!(
+        world
+            .value(&["run", "dev", "--set", "A=2", "--set", "B=${A}"], "A")
+            .as_deref(),
+        Some("2")
+    );
+    assert_eq!(
+        world
+            .value(&["run", "dev", "--set", "B=${A}"], "B")
+            .as_deref(),
+        Some("${A}")
+    );
+    let (outcome, started) = world.try_start(&["run", "prod", "--set", "A=2"]);
+    assert_eq!((outcome.code, started), (Some(4), false));
+    assert!(outcome.stderr.contains("`--set` is refused in `prod`"));
+    world.refuses(
+        &["run", "dev", "--set", "API_KEY=x"],
+        &["secret-argument", ".env.dev.local"],
+    );
+    assert_eq!(
+        world.try_start(&["run", "dev", "--set", "1=x"]).0.code,
+        Some(2)
+    );
+}
+
+#[test]
+fn a_barrier_that_is_demanded_and_not_there_is_a_refusal() {
+    let manifest =
+        |level: &str| format!("version = 1\n[environments]\ndev = {{ barrier = \"{level}\" }}\n");
+    let world = World::new(&[("ringfence.toml", &manifest("full")), (".env.dev", "A=1\n")]);
+    let (outcome, started) = world.try_start(&["run", "dev"]);
+    assert_eq!((outcome.code, started), (Some(125), false));
+    assert!(
+        outcome.stderr.contains("ringfence.toml:3:19"),
+        "{}",
+        outcome.stderr
+    );
+    for level in ["off", "config-only"] {
+        let world = World::new(&[("ringfence.toml", &manifest(level)), (".env.dev", "A=1\n")]);
+        assert!(world.try_start(&["run", "dev"]).1, "{level}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_file_is_refused_without_waiting() {
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    assert!(
+        world
+            .any_command("mkfifo")
+            .arg(world.path(".env.prod"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    world.refuses(
+        &["run", "prod"],
+        &["unreadable-file", "`.env.prod`", "not a regular file"],
+    );
+    assert_eq!(world.ringfence(&["run", "dev", "--", "true"]).code, Some(0));
+}
+
+#[test]
+fn usage_errors_are_two() {
+    let world = dev();
+    for arguments in [
+        &["run"][..],
+        &["run", "dev"],
+        &["nonsense"],
+        &["run", "dev", "--env", "prod", "--", "true"],
+        &[],
+    ] {
+        assert_eq!(world.ringfence(arguments).code, Some(2), "{arguments:?}");
+    }
+    for arguments in [&["--help"][..], &["run", "--help"], &["--version"]] {
+        let outcome = world.ringfence(arguments);
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let world = World::new(&[(
+        ".env.dev",
+        &(0..5000).map(|i| format!("S{i}=1\n")).collect::<String>(),
+    )]);
+    let script = format!(
+        "{} show dev | head -n 1; echo ${{PIPESTATUS[0]}}",
+        env!("CARGO_BIN_EXE_ringfence")
+    );
+    let outcome = Outcome::of(
+        &world
+            .any_command("bash")
+            .args(["-c", &script])
+            .output()
+            .unwrap(),
+    );
+    assert!(outcome.stdout.ends_with("\n0\n"), "{}", outcome.stdout);
+}
