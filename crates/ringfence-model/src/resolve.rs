@@ -149,11 +149,16 @@ fn settings(
     expansion: &Expansion<'_>,
 ) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
+    // Both maps are sorted by name, and every value has its candidates: one walk through the two finds all pairs.
+    let mut candidates = candidates.iter();
     for (name, value) in &expansion.values {
-        let Some((winner, shadowed)) = candidates
-            .get(name)
-            .and_then(|candidates| candidates.split_last())
+        let Some((_, candidates)) = candidates
+            .by_ref()
+            .find(|(candidate, _)| *candidate == name)
         else {
+            break;
+        };
+        let Some((winner, shadowed)) = candidates.split_last() else {
             continue;
         };
         let declaration = project.declaration(name);

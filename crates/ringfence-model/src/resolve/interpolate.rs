@@ -41,12 +41,14 @@ pub(super) const MAX_EXPANDED: usize = 16 << 20;
 
 /// Follows all references.
 pub(super) fn expand<'a>(inputs: &BTreeMap<&'a str, Input<'a>>) -> Expansion<'a> {
-    let mut expansion = Expansion::default();
-    for (name, input) in inputs {
-        if let Input::Literal(text) = input {
-            expansion.values.insert(name, (*text).to_owned());
-        }
-    }
+    let literals = inputs.iter().filter_map(|(name, input)| match input {
+        Input::Literal(text) => Some((*name, (*text).to_owned())),
+        Input::Pieces(_) => None,
+    });
+    let mut expansion = Expansion {
+        values: literals.collect(),
+        ..Expansion::default()
+    };
     let (order, cycles) = order(inputs);
     for cycle in cycles {
         if let Some(first) = cycle.first() {
@@ -108,15 +110,11 @@ fn order<'a>(inputs: &BTreeMap<&'a str, Input<'a>>) -> (Vec<&'a str>, Vec<Vec<&'
     let mut marks: HashMap<&str, Mark> = HashMap::new();
     let mut order = Vec::new();
     let mut cycles = Vec::new();
-    let next_of = |name: &'a str| match inputs.get(name) {
-        Some(Input::Pieces(pieces)) => references(pieces),
-        _ => Vec::new(),
-    };
-    for name in inputs.keys() {
+    for (name, input) in inputs {
         let mut stack: Vec<(&str, Vec<&str>)> = Vec::new();
-        if !marks.contains_key(name) {
+        if let (Input::Pieces(pieces), false) = (input, marks.contains_key(name)) {
             marks.insert(name, Mark::Open);
-            stack.push((name, next_of(name)));
+            stack.push((name, references(pieces)));
         }
         while let Some((name, open)) = stack.last_mut() {
             let Some(next) = open.pop() else {
@@ -125,19 +123,19 @@ fn order<'a>(inputs: &BTreeMap<&'a str, Input<'a>>) -> (Vec<&'a str>, Vec<Vec<&'
                 stack.pop();
                 continue;
             };
-            match marks.get(next) {
-                Some(Mark::Done) => {}
-                Some(Mark::Open) => {
+            match (marks.get(next), inputs.get(next)) {
+                (Some(Mark::Open), _) => {
                     let path = stack
                         .iter()
                         .map(|(name, _)| *name)
                         .skip_while(|name| *name != next);
                     cycles.push(path.collect());
                 }
-                None => {
+                (None, Some(Input::Pieces(pieces))) => {
                     marks.insert(next, Mark::Open);
-                    stack.push((next, next_of(next)));
+                    stack.push((next, references(pieces)));
                 }
+                _ => {}
             }
         }
     }

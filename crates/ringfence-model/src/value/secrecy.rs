@@ -64,34 +64,43 @@ pub fn is_secret(name: &str, declared: Option<bool>, value: &str) -> bool {
 /// Whether the name alone says so: `STRIPE_API_KEY`, `jwtSecret`, `db.password`.
 #[must_use]
 pub fn name_is_secret(name: &str) -> bool {
-    let words = words_of(name);
-    let public = words
-        .iter()
-        .any(|word| word == "PUBLIC" || word == "PUBLISHABLE");
-    let secret = words.iter().any(|word| {
-        SECRET_WORDS.contains(&word.as_str())
-            || ["PASSWORD", "SECRET", "TOKEN", "APIKEY"]
-                .iter()
-                .any(|end| word.ends_with(end))
-    });
-    secret && !public
+    const ENDS: &[&str] = &["PASSWORD", "SECRET", "TOKEN", "APIKEY"];
+    let any = |known: &[&str]| {
+        words_of(name).any(|word| known.iter().any(|one| one.eq_ignore_ascii_case(word)))
+    };
+    let ends = |word: &str| {
+        ENDS.iter().any(|end| {
+            let tail = word
+                .len()
+                .checked_sub(end.len())
+                .and_then(|start| word.get(start..));
+            tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+        })
+    };
+    (any(SECRET_WORDS) || words_of(name).any(ends)) && !any(&["PUBLIC", "PUBLISHABLE"])
 }
 
 /// The words of a name, at `_`, `.`, `-` and where a capital follows a small letter.
-fn words_of(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut previous_is_small = false;
-    for character in name.chars() {
-        let separator = !character.is_ascii_alphanumeric();
-        if separator || (previous_is_small && character.is_ascii_uppercase()) {
-            words.push(String::new());
-        }
-        if let (false, Some(word)) = (separator, words.last_mut()) {
-            word.push(character.to_ascii_uppercase());
-        }
-        previous_is_small = character.is_ascii_lowercase();
-    }
-    words
+fn words_of(name: &str) -> impl Iterator<Item = &str> {
+    let parts = name.split(|character: char| !character.is_ascii_alphanumeric());
+    parts.flat_map(|part| {
+        let bytes = part.as_bytes();
+        let humps = bytes
+            .windows(2)
+            .enumerate()
+            .filter_map(|(index, pair)| match pair {
+                [small, capital] if small.is_ascii_lowercase() && capital.is_ascii_uppercase() => {
+                    Some(index + 1)
+                }
+                _ => None,
+            });
+        let mut start = 0;
+        humps.chain([part.len()]).filter_map(move |end| {
+            let word = part.get(start..end);
+            start = end;
+            word
+        })
+    })
 }
 
 fn is_truth_value(value: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Names that a file gives twice.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId};
 
@@ -12,9 +13,15 @@ pub(super) fn names(source: SourceId, text: &str, tree: &Tree) -> Vec<Diagnostic
     let mut diagnostics = Vec::new();
     for assignment in tree.assignments() {
         let name = assignment.name.of(text);
-        let earlier = *first.entry(name).or_insert(assignment);
-        if earlier.value.pieces(text) != assignment.value.pieces(text) {
-            diagnostics.push(repeated(source, name, earlier, assignment));
+        match first.entry(name) {
+            Entry::Vacant(free) => {
+                free.insert(assignment);
+            }
+            Entry::Occupied(taken)
+                if taken.get().value.pieces(text) == assignment.value.pieces(text) => {}
+            Entry::Occupied(taken) => {
+                diagnostics.push(repeated(source, name, taken.get(), assignment))
+            }
         }
     }
     diagnostics
