@@ -108,8 +108,18 @@ impl Source {
 /// A masked copy of part of a text that still knows which of its parts came from where.
 struct Masked {
     text: String,
-    /// (original span, span in `text`), in order and without gaps; a mask's two spans differ in length.
-    parts: Vec<(Span, Span)>,
+    /// In order and without gaps.
+    parts: Vec<Part>,
+}
+
+/// A piece of a masked copy.
+struct Part {
+    /// Where it stands in the original.
+    original: Span,
+    /// Where it, or what stands for it, is in the copy.
+    copy: Span,
+    /// Whether it was copied as it is; otherwise its insides have no place of their own.
+    kept: bool,
 }
 
 impl Masked {
@@ -140,11 +150,11 @@ impl Masked {
         for line in hidden.of(text).split_inclusive('\n') {
             let body = line.trim_end_matches(['\n', '\r']);
             if !body.is_empty() {
-                self.push(MASK, Span::new(start, start + body.len()));
+                self.push(MASK, Span::new(start, start + body.len()), false);
             }
             let end = start + line.len();
             if end > start + body.len() {
-                self.push("\n", Span::new(start + body.len(), end));
+                self.push("\n", Span::new(start + body.len(), end), false);
             }
             start = end;
         }
@@ -152,15 +162,18 @@ impl Masked {
 
     fn keep(&mut self, shown: &str, span: Span) {
         if !span.is_empty() {
-            self.push(shown, span);
+            self.push(shown, span, true);
         }
     }
 
-    fn push(&mut self, shown: &str, original: Span) {
+    fn push(&mut self, text: &str, original: Span, kept: bool) {
         let start = self.text.len();
-        self.text.push_str(shown);
-        self.parts
-            .push((original, Span::new(start, self.text.len())));
+        self.text.push_str(text);
+        self.parts.push(Part {
+            original,
+            copy: Span::new(start, self.text.len()),
+            kept,
+        });
     }
 
     fn moved(&self, span: Span) -> Span {
@@ -170,22 +183,23 @@ impl Masked {
     }
 
     fn moved_offset(&self, offset: usize, is_end: bool) -> usize {
-        let index = if is_end {
-            self.parts
-                .partition_point(|(original, _)| original.end < offset)
-        } else {
-            self.parts
-                .partition_point(|(original, _)| original.end <= offset)
-        };
-        let Some((original, shown)) = self.parts.get(index) else {
+        let index = self.parts.partition_point(|part| {
+            part.original.end < offset || (!is_end && part.original.end == offset)
+        });
+        let Some(Part {
+            original,
+            copy,
+            kept,
+        }) = self.parts.get(index)
+        else {
             return self.text.len();
         };
-        if original.len() == shown.len() {
-            shown.start + offset.clamp(original.start, original.end) - original.start
+        if *kept {
+            copy.start + offset.clamp(original.start, original.end) - original.start
         } else if is_end && offset > original.start {
-            shown.end
+            copy.end
         } else {
-            shown.start
+            copy.start
         }
     }
 }
@@ -299,6 +313,16 @@ mod tests {
             (0, 11),
             ("A=…\nB=…\n", "A=…\nB="),
         );
+    }
+
+    #[test]
+    fn a_mask_as_long_as_what_it_hides_has_no_insides() {
+        for length in 1..6 {
+            let text = format!("A={}\n", "x".repeat(length));
+            for start in 2..2 + length {
+                check(&text, &[(0, 2)], (start, start + 1), ("A=…\n", "…"));
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod accidents;
 mod canary;
 mod compare;
+mod example;
 mod floor_plan;
 mod init;
 mod run;
