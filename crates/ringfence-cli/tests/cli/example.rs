@@ -10,8 +10,8 @@ use crate::world::{Outcome, World};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/assistant");
 
-/// A copy of the example, its fixed ports made free ones.
-fn example() -> World {
+/// A copy of the example.
+pub(crate) fn example() -> World {
     let world = World::new(&[]);
     for folder in ["", "documents"] {
         for entry in fs::read_dir(Path::new(EXAMPLE).join(folder)).unwrap() {
@@ -22,8 +22,6 @@ fn example() -> World {
             }
         }
     }
-    let production = world.read(".env.prod").replace("PORT=8003", "PORT=0");
-    world.write(".env.prod", production);
     world
 }
 
@@ -85,6 +83,11 @@ impl Service {
 #[test]
 fn the_same_code_is_another_service_in_production() {
     let world = example();
+    // Production takes no `--set`; a free port takes the place of its fixed one in the copy.
+    world.write(
+        ".env.prod",
+        world.read(".env.prod").replace("PORT=8003", "PORT=0"),
+    );
     let dev = Service::start(&world, &["dev", "--set", "PORT=0"]);
     let prod = Service::start(&world, &["prod"]);
     assert!(

@@ -36,7 +36,7 @@ const KEPT: &[(&str, &str)] = &[
     ("regex-syntax", "ringfence-model"),
 ];
 
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()
@@ -113,7 +113,7 @@ fn what_belongs_to_one_crate_stays_there() {
 }
 
 /// The Rust files below a folder and their code; tests are left out.
-fn files(sources: &Path) -> Vec<(PathBuf, String)> {
+pub(crate) fn files(sources: &Path) -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     let mut folders = vec![sources.to_owned()];
     while let Some(folder) = folders.pop() {

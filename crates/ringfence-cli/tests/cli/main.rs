@@ -9,6 +9,7 @@
 )]
 
 mod accidents;
+mod book;
 mod canary;
 mod compare;
 mod example;

@@ -1,26 +1,42 @@
 //! Names that a file gives twice.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
 
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use ringfence_diagnostic::{Diagnostic, Place, SourceId};
 
 use super::{Assignment, Tree};
 
 /// One diagnostic for each name that comes again with another value.
+///
+/// The table holds indices only, so that it stays small beside the tree it points into.
 pub(super) fn names(source: SourceId, text: &str, tree: &Tree) -> Vec<Diagnostic> {
-    let mut first: HashMap<&str, &Assignment> = HashMap::with_capacity(tree.lines.len());
+    let hasher = DefaultHashBuilder::default();
+    let assignments: Vec<&Assignment> = tree.assignments().collect();
+    let name_at = |index: usize| {
+        assignments
+            .get(index)
+            .map_or("", |assignment| assignment.name.of(text))
+    };
+    let mut first: HashTable<usize> = HashTable::with_capacity(assignments.len());
     let mut diagnostics = Vec::new();
-    for assignment in tree.assignments() {
+    for (index, assignment) in assignments.iter().enumerate() {
         let name = assignment.name.of(text);
-        match first.entry(name) {
+        let same_name = |other: &usize| name_at(*other) == name;
+        match first.entry(hasher.hash_one(name), same_name, |other| {
+            hasher.hash_one(name_at(*other))
+        }) {
             Entry::Vacant(free) => {
-                free.insert(assignment);
+                free.insert(index);
             }
-            Entry::Occupied(taken)
-                if taken.get().value.pieces(text) == assignment.value.pieces(text) => {}
             Entry::Occupied(taken) => {
-                diagnostics.push(repeated(source, name, taken.get(), assignment))
+                let Some(earlier) = assignments.get(*taken.get()) else {
+                    continue;
+                };
+                if earlier.value.pieces(text) != assignment.value.pieces(text) {
+                    diagnostics.push(repeated(source, name, earlier, assignment));
+                }
             }
         }
     }
