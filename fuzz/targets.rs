@@ -9,7 +9,7 @@ use ringfence_model::resolve::{Inputs, resolve};
 use ringfence_syntax::{dotenv, manifest};
 
 /// An `.env` file: every byte is kept, every span lies in the file, every report can be made.
-pub fn dotenv(bytes: &[u8]) {
+pub(crate) fn dotenv(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let mut sources = Sources::new();
     let source = sources.add(".env.dev", text.clone());
@@ -37,7 +37,7 @@ pub fn dotenv(bytes: &[u8]) {
 }
 
 /// A manifest: every span lies in the file, every report can be made.
-pub fn manifest(bytes: &[u8]) {
+pub(crate) fn manifest(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -52,7 +52,7 @@ pub fn manifest(bytes: &[u8]) {
 }
 
 /// A whole project, the manifest and two files separated by form feeds: it resolves, twice to the same.
-pub fn project(bytes: &[u8]) {
+pub(crate) fn project(bytes: &[u8]) {
     let mut parts = bytes.splitn(3, |byte| *byte == b'\x0c');
     let mut next = || parts.next().unwrap_or_default();
     let Ok(text) = std::str::from_utf8(next()) else {
@@ -94,9 +94,9 @@ pub fn project(bytes: &[u8]) {
         );
         assert!(
             one.settings
-                .iter()
-                .map(|(_, s)| &s.value)
-                .eq(other.settings.iter().map(|(_, s)| &s.value))
+                .values()
+                .map(|s| &s.value)
+                .eq(other.settings.values().map(|s| &s.value))
         );
         check_reports(&one.diagnostics, &sources);
     }

@@ -1,5 +1,6 @@
 #![no_main]
 
+#[expect(dead_code, reason = "one target of three")]
 #[path = "../targets.rs"]
 mod targets;
 

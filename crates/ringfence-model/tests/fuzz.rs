@@ -5,6 +5,10 @@
     clippy::indexing_slicing,
     reason = "a failing test panics"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "how long to run is said in the environment"
+)]
 
 #[path = "../../../fuzz/targets.rs"]
 mod targets;
