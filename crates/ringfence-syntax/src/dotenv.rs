@@ -157,7 +157,7 @@ impl Value {
     /// `text` is the whole file. A malformed reference, which [`parse`] has reported, comes as literal text.
     #[must_use]
     pub fn pieces(self, text: &str) -> Vec<Piece<'_>> {
-        template::pieces(text, self.inner, self.quote).pieces
+        template::pieces(text, self.inner, self.quote)
     }
 
     /// The value, where it has no reference in it.

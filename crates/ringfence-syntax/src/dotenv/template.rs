@@ -47,12 +47,6 @@ pub enum Otherwise<'t> {
 /// How deep references may stand inside the defaults of references.
 pub const MAX_DEPTH: usize = 8;
 
-/// The pieces of a value and what is wrong with its references.
-pub(super) struct Template<'t> {
-    pub(super) pieces: Vec<Piece<'t>>,
-    pub(super) problems: Vec<Problem>,
-}
-
 /// A malformed reference.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Problem {
@@ -69,7 +63,7 @@ enum ProblemKind {
 }
 
 /// The pieces of `span`, a value written with `quote` somewhere in `text`.
-pub(super) fn pieces(text: &str, span: Span, quote: Quote) -> Template<'_> {
+pub(super) fn pieces(text: &str, span: Span, quote: Quote) -> Vec<Piece<'_>> {
     let value = span.of(text);
     let special = match quote {
         Quote::None => memchr::memchr(b'$', value.as_bytes()),
@@ -78,23 +72,9 @@ pub(super) fn pieces(text: &str, span: Span, quote: Quote) -> Template<'_> {
     };
     if special.is_none() {
         let only = (!value.is_empty()).then_some(Piece::Text(Cow::Borrowed(value)));
-        return Template {
-            pieces: only.into_iter().collect(),
-            problems: Vec::new(),
-        };
+        return only.into_iter().collect();
     }
-    let mut scanner = Scanner {
-        text,
-        end: span.end,
-        offset: span.start,
-        quote,
-        problems: Vec::new(),
-    };
-    let pieces = scanner.pieces(0);
-    Template {
-        pieces,
-        problems: scanner.problems,
-    }
+    Scanner::new(text, span, quote).pieces(0)
 }
 
 /// Only what is wrong; cheap for a value without `$`.
@@ -102,13 +82,18 @@ pub(super) fn problems(text: &str, span: Span, quote: Quote) -> Vec<Problem> {
     if memchr::memchr(b'$', span.of(text).as_bytes()).is_none() {
         return Vec::new();
     }
-    pieces(text, span, quote).problems
+    let mut scanner = Scanner {
+        collects: false,
+        ..Scanner::new(text, span, quote)
+    };
+    scanner.pieces(0);
+    scanner.problems
 }
 
 /// The pieces of a value that stands in another kind of file, where `${…}` means the same and backslashes nothing.
 #[must_use]
 pub fn unquoted(value: &str) -> Vec<Piece<'_>> {
-    pieces(value, Span::new(0, value.len()), Quote::None).pieces
+    pieces(value, Span::new(0, value.len()), Quote::None)
 }
 
 /// The problems of such a value.
@@ -163,9 +148,22 @@ struct Scanner<'t> {
     offset: usize,
     quote: Quote,
     problems: Vec<Problem>,
+    /// Whether pieces are wanted, or only what is wrong with them.
+    collects: bool,
 }
 
 impl<'t> Scanner<'t> {
+    const fn new(text: &'t str, span: Span, quote: Quote) -> Self {
+        Self {
+            text,
+            end: span.end,
+            offset: span.start,
+            quote,
+            problems: Vec::new(),
+            collects: true,
+        }
+    }
+
     /// Pieces up to the end, or inside a default (`depth` > 0) up to its `}`.
     fn pieces(&mut self, depth: usize) -> Vec<Piece<'t>> {
         let mut pieces = Vec::new();
@@ -176,12 +174,13 @@ impl<'t> Scanner<'t> {
                 b'{' if depth > 0 => self.brace(),
                 b'\\' if self.quote == Quote::Double => self.escape(&mut literal),
                 b'\r' if self.quote != Quote::None && self.peek(1) == Some(b'\n') => {
-                    literal.replace(self.text, self.offset, "\n", 2);
-                    self.offset += 2;
+                    self.replace(&mut literal, "\n");
                 }
                 b'$' if self.quote != Quote::Single && self.begins_reference() => {
                     let start = self.offset;
-                    if let Some(reference) = self.reference(depth) {
+                    if let Some(reference) = self.reference(depth)
+                        && self.collects
+                    {
                         literal.flush(self.text, start, &mut pieces);
                         pieces.push(Piece::Reference(reference));
                         literal = Literal::at(self.offset);
@@ -190,8 +189,18 @@ impl<'t> Scanner<'t> {
                 _ => self.offset += 1,
             }
         }
-        literal.flush(self.text, self.offset, &mut pieces);
+        if self.collects {
+            literal.flush(self.text, self.offset, &mut pieces);
+        }
         pieces
+    }
+
+    /// Puts `with` in the place of the two bytes at the offset.
+    fn replace(&mut self, literal: &mut Literal, with: &str) {
+        if self.collects {
+            literal.replace(self.text, self.offset, with, 2);
+        }
+        self.offset += 2;
     }
 
     fn escape(&mut self, literal: &mut Literal) {
@@ -207,8 +216,7 @@ impl<'t> Scanner<'t> {
                 return;
             }
         };
-        literal.replace(self.text, self.offset, character, 2);
-        self.offset += 2;
+        self.replace(literal, character);
     }
 
     fn begins_reference(&self) -> bool {
