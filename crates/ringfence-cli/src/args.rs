@@ -108,6 +108,21 @@ Examples:
     Man(Man),
 }
 
+impl Command {
+    /// Whether `--json` was asked for.
+    pub(crate) const fn prints_json(&self) -> bool {
+        match self {
+            Self::Show(arguments) => arguments.json,
+            Self::Explain(arguments) => arguments.json,
+            Self::Diff(arguments) => arguments.json,
+            Self::Doctor(arguments) => arguments.json,
+            Self::Run(_) | Self::Shell(_) | Self::Init(_) | Self::Completions(_) | Self::Man(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// Which environment, and what is set on top of it.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {

@@ -21,8 +21,12 @@ fn main() -> ExitCode {
     let code = match Ambient::read(arguments.directory.as_deref(), arguments.color) {
         Ok(ambient) => {
             let mut output = Output::new(&ambient);
-            run(arguments.command, &ambient, &mut output)
-                .unwrap_or_else(|failure| output.failure(&failure))
+            let json = arguments.command.prints_json();
+            match run(arguments.command, &ambient, &mut output) {
+                Ok(code) => code,
+                Err(failure) if json => output.failure_as_json(&failure),
+                Err(failure) => output.failure(&failure),
+            }
         }
         Err(failure) => Output::plain().failure(&failure),
     };

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ringfence_diagnostic::render::{self, Style};
+use ringfence_diagnostic::render::{self, Style, records, without_controls};
 use ringfence_diagnostic::{Diagnostic, Severity, Sources};
 use ringfence_model::tier::Tier;
 
@@ -134,7 +134,7 @@ impl Output {
                 .map(|help| format!("; {help}"))
                 .unwrap_or_default();
             let line = format!("ringfence: warning: {place}{}{help}", diagnostic.message);
-            self.say(&line);
+            self.say(&without_controls(&line));
         }
     }
 
@@ -147,14 +147,25 @@ impl Output {
         failure.code()
     }
 
+    /// The same for a machine that asked for JSON: what is wrong in the files is data.
+    pub(crate) fn failure_as_json(&mut self, failure: &Failure) -> u8 {
+        if let Failure::Diagnostics(diagnostics, sources) = failure {
+            let record = serde_json::json!({ "diagnostics": records(diagnostics, sources) });
+            return self
+                .print_json(&record)
+                .map_or_else(|failure| failure.code(), |_| failure.code());
+        }
+        self.failure(failure)
+    }
+
     fn error(&mut self, error: &Error) {
         let label = self.loud(Tone::Strong, "error");
-        self.say(&format!("{label}: {}", error.message));
+        self.say(&format!("{label}: {}", without_controls(&error.message)));
         if let Some(cause) = &error.cause {
-            self.say(&format!("caused by: {cause}"));
+            self.say(&format!("caused by: {}", without_controls(cause)));
         }
         if let Some(hint) = &error.hint {
-            self.say(&format!("hint: {hint}"));
+            self.say(&format!("hint: {}", without_controls(hint)));
         }
     }
 }

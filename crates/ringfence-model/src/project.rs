@@ -1,6 +1,6 @@
 //! A project: its environments in the order of the chain, and what its manifest declares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span, spelling};
 use ringfence_syntax::manifest::{EnvironmentEntry, Manifest, Spanned};
@@ -187,6 +187,12 @@ impl Assembly<'_> {
     fn declared(&mut self, source: SourceId, entry: &EnvironmentEntry) -> Option<Environment> {
         let name = &entry.name.value;
         let place = Place::new(source, entry.name.span);
+        for name in std::iter::once(&entry.name)
+            .chain(&entry.aliases)
+            .filter(|name| !is_plain(&name.value))
+        {
+            self.diagnostics.push(unusable_name(source, name));
+        }
         let written = entry
             .tier
             .as_ref()
@@ -228,17 +234,16 @@ impl Assembly<'_> {
 
     /// A name or alias that two environments claim.
     fn names_taken_twice(&mut self, source: SourceId, manifest: &Manifest) {
-        let mut seen: Vec<(&Spanned<String>, &str)> = Vec::new();
+        let mut seen: HashMap<String, (&Spanned<String>, &str)> = HashMap::new();
         for entry in &manifest.environments {
             for name in std::iter::once(&entry.name).chain(&entry.aliases) {
-                match seen
-                    .iter()
-                    .find(|(other, _)| other.value.eq_ignore_ascii_case(&name.value))
-                {
-                    Some((other, owner)) if *owner != entry.name.value => {
-                        self.diagnostics.push(name_taken(source, name, other.span));
-                    }
-                    _ => seen.push((name, &entry.name.value)),
+                let owner = entry.name.value.as_str();
+                let first = *seen
+                    .entry(name.value.to_ascii_lowercase())
+                    .or_insert((name, owner));
+                if first.1 != owner {
+                    self.diagnostics
+                        .push(name_taken(source, name, first.0.span));
                 }
             }
         }
@@ -254,47 +259,33 @@ impl Assembly<'_> {
     }
 
     fn find_files(&self, environments: &mut [Environment]) {
-        let found: Vec<_> = environments
-            .iter()
-            .map(|environment| match &environment.files {
-                Files::Listed(_) => environment.files.clone(),
-                _ if self.has_one_file => Files::Found(".env".to_owned()),
-                _ => self.own_files(environment, environments),
-            })
-            .collect();
-        for (environment, files) in environments.iter_mut().zip(found) {
-            environment.files = files;
+        let mut found = self.own_files(environments);
+        for environment in environments.iter_mut() {
+            if self.has_one_file {
+                environment.files = Files::Found(".env".to_owned());
+            } else if let (Files::Missing, Some(files)) =
+                (&environment.files, found.remove(&environment.name))
+            {
+                environment.files = files.chosen();
+            }
             environment.personal = self.personal_file(environment);
         }
     }
 
-    /// The files whose word names the environment: name, alias and spelling count alike, other words of the tier only
-    /// where there is none of these.
-    fn own_files(&self, environment: &Environment, environments: &[Environment]) -> Files {
-        let mut close = Vec::new();
-        let mut far = Vec::new();
+    /// By environment, the files whose word names it.
+    fn own_files(&self, environments: &[Environment]) -> HashMap<String, OwnFiles> {
+        let mut found: HashMap<String, OwnFiles> = HashMap::new();
         for (file, word) in self.environment_files() {
             let Named::One(owner) = named(environments, &word) else {
                 continue;
             };
-            if owner.name != environment.name {
-                continue;
-            }
-            match environment.closeness(&word) {
-                Some(Closeness::Tier) => far.push(file.clone()),
-                Some(_) => close.push(file.clone()),
-                None => {}
+            let files = found.entry(owner.name.clone()).or_default();
+            match owner.closeness(&word) {
+                Some(Closeness::Tier) => files.far.push(file.clone()),
+                _ => files.close.push(file.clone()),
             }
         }
-        let mut files = if close.is_empty() { far } else { close };
-        match (files.pop(), files.is_empty()) {
-            (None, _) => Files::Missing,
-            (Some(only), true) => Files::Found(only),
-            (Some(last), false) => {
-                files.push(last);
-                Files::Ambiguous(files)
-            }
-        }
+        found
     }
 
     fn environment_files(&self) -> impl Iterator<Item = (&String, String)> {
@@ -424,6 +415,33 @@ impl Assembly<'_> {
     }
 }
 
+/// The files that could be an environment's own.
+#[derive(Default)]
+struct OwnFiles {
+    /// By name, alias or spelling: these count alike.
+    close: Vec<String>,
+    /// By another word of the tier: these count only where there is none of the close ones.
+    far: Vec<String>,
+}
+
+impl OwnFiles {
+    fn chosen(self) -> Files {
+        let mut files = if self.close.is_empty() {
+            self.far
+        } else {
+            self.close
+        };
+        match (files.pop(), files.is_empty()) {
+            (None, _) => Files::Missing,
+            (Some(only), true) => Files::Found(only),
+            (Some(last), false) => {
+                files.push(last);
+                Files::Ambiguous(files)
+            }
+        }
+    }
+}
+
 fn found_environment(name: String, tier: Tier) -> Environment {
     Environment {
         name,
@@ -435,6 +453,26 @@ fn found_environment(name: String, tier: Tier) -> Environment {
         barrier: None,
         declared: None,
     }
+}
+
+/// Whether a name can stand in a file name, in a prompt and behind `in.` without quotes.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    name.bytes().all(plain)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn unusable_name(source: SourceId, name: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(
+        "unusable-environment-name",
+        "an environment's name has characters that it cannot have",
+    )
+    .at(Place::new(source, name.span), "this name")
+    .because("it stands in file names, in prompts and in variables")
+    .help("use letters, digits, `_` and `-`, beginning with a letter or digit")
 }
 
 /// The names of environments, for messages.

@@ -118,6 +118,12 @@ fn missing_file(project: &Project, name: &str, said: &str, tier: Tier) -> Diagno
         )),
         false => diagnostic.help(format!("create `{file}` with the settings of `{name}`")),
     };
+    let diagnostic = match tier {
+        Tier::Development if project.shared.is_some() => diagnostic.help(format!(
+            "or, if `.env` holds the settings of `{name}` alone, say so in `ringfence.toml`: under `[environments]`, `{name} = {{ tier = \"{tier}\", files = [\".env\"] }}` beside the others"
+        )),
+        _ => diagnostic,
+    };
     if project.environments.is_empty() {
         return diagnostic;
     }

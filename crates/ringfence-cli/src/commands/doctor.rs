@@ -1,7 +1,7 @@
 //! `ringfence doctor`: what was found here, and what this machine and version can enforce.
 
 use ringfence_diagnostic::diagnostic;
-use ringfence_diagnostic::render::{DiagnosticRecord, records};
+use ringfence_diagnostic::render::{DiagnosticRecord, records, without_controls};
 use ringfence_model::environment::{Environment, Files};
 use ringfence_model::resolve::selector;
 use serde::Serialize;
@@ -136,7 +136,7 @@ fn page(record: &Record<'_>, output: &Output) -> String {
         let files = if environment.files.is_empty() {
             "no file".to_owned()
         } else {
-            environment.files.join(", ")
+            without_controls(&environment.files.join(", ")).into_owned()
         };
         let personal = environment
             .personal
@@ -154,7 +154,11 @@ fn page(record: &Record<'_>, output: &Output) -> String {
     }
     page.push('\n');
     for unread in &record.unread {
-        page.push_str(&format!("not read   {}: {}\n", unread.file, unread.why));
+        page.push_str(&format!(
+            "not read   {}: {}\n",
+            without_controls(unread.file),
+            unread.why
+        ));
     }
     page
 }

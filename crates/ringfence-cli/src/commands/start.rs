@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_diagnostic::{Diagnostic, Sources};
 use ringfence_model::block::{Block, block};
 use ringfence_model::environment::Environment;
@@ -61,7 +62,7 @@ pub(crate) fn prepare(
     let block = block(&loaded.project, &environment, &resolution, &ambient.host);
     if ambient.stderr_is_terminal {
         let line = banner(&loaded.project, &environment, &resolution);
-        output.say(&output.loud(Tone::of_tier(environment.tier), &line));
+        output.say(&output.loud(Tone::of_tier(environment.tier), &without_controls(&line)));
     }
     say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
     Ok(Start {

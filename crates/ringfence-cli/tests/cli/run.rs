@@ -454,3 +454,39 @@ fn a_reader_that_leaves_is_no_error() {
     );
     assert!(outcome.stdout.ends_with("\n0\n"), "{}", outcome.stdout);
 }
+
+#[test]
+fn a_name_cannot_move_the_cursor() {
+    let world = World::new(&[(".env.dev", "A=1\n"), (".env.\x1b]0;x", "")])
+        .var("APP_ENV", "\x1b]0;title\x07");
+    for arguments in [
+        &["run", "--", "true"][..],
+        &["doctor"],
+        &["explain", "\x1b[2J"],
+        &["run", "dev", "--", "\x1b[2J"],
+    ] {
+        let outcome = world.ringfence(arguments);
+        assert!(
+            !(outcome.stdout + &outcome.stderr).contains('\x1b'),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_env_file_is_refused_in_a_screenful_or_few() {
+    let noise: String = (0..200_000)
+        .map(|index| format!("line {index} of something else\n"))
+        .collect();
+    let outcome = World::new(&[(".env.dev", &noise)])
+        .refuses(&["run", "dev"], &["too-many-errors", "199900 more errors"]);
+    assert!(outcome.stderr.len() < 100_000);
+    let world = World::new(&[]);
+    fs::File::create(world.path(".env.dev"))
+        .unwrap()
+        .set_len(100 << 20)
+        .unwrap();
+    world.refuses(&["run", "dev"], &["unreadable-file", "larger than 32 MiB"]);
+    let long = format!("A={}\nB\n", "x".repeat(10_000_000));
+    World::new(&[(".env.dev", &long)]).refuses(&["run", "dev"], &[".env.dev:2:1"]);
+}

@@ -154,3 +154,21 @@ fn completions_and_manual_are_made_from_the_help() {
             .contains("Start a command inside an environment")
     );
 }
+
+#[test]
+fn a_machine_that_asked_for_json_gets_refusals_as_json() {
+    let world = layered();
+    for arguments in [
+        &["show", "nowhere", "--json"][..],
+        &["diff", "dev", "nowhere", "--json"],
+        &["explain", "NOTHING", "--json"],
+    ] {
+        let outcome = world.ringfence(arguments);
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (Some(78), ""),
+            "{arguments:?}"
+        );
+        assert!(json(&world, arguments)["diagnostics"][0]["code"].is_string());
+    }
+}

@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::without_controls;
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::source::{Source, Sources};
 use crate::span::{SourceId, Span};
@@ -42,17 +43,21 @@ pub fn human(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String
         Severity::Note => Level::NOTE,
     };
     let title = level
-        .primary_title(diagnostic.message.as_str())
+        .primary_title(without_controls(&diagnostic.message))
         .id(diagnostic.code);
     let mut group = Group::with_title(title);
     for (source, labels) in by_source(diagnostic, sources) {
         group = group.elements(snippets(source, &labels, diagnostic.labels.first()));
     }
     if let Some(consequence) = &diagnostic.consequence {
-        group = group.element(Level::NOTE.with_name("so").message(consequence.as_str()));
+        group = group.element(
+            Level::NOTE
+                .with_name("so")
+                .message(without_controls(consequence)),
+        );
     }
     for help in &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(without_controls(help)));
     }
     renderer.render(&[group])
 }
@@ -131,13 +136,13 @@ fn snippet<'a>(
             if label.text.is_empty() {
                 annotation
             } else {
-                annotation.label(label.text.as_str())
+                annotation.label(without_controls(&label.text))
             }
         })
         .collect();
     Snippet::source(text)
         .line_start(source.position(window.start).line)
-        .path(source.name())
+        .path(without_controls(source.name()))
         .annotations(annotations)
 }
 
@@ -180,6 +185,13 @@ mod tests {
           = so: a leak in one is a leak in both
           = help: issue a key of its own for `dev`
         ");
+    }
+
+    #[test]
+    fn a_message_cannot_move_the_cursor() {
+        let diagnostic = Diagnostic::error("x", "`\x1b]0;title\x07`").help("\x1b[2J");
+        let text = human(&diagnostic, &Sources::new(), Style::default());
+        assert!(!text.contains(['\x1b', '\x07']), "{text:?}");
     }
 
     #[test]

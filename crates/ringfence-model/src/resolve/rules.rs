@@ -13,6 +13,7 @@ use crate::environment::{Environment, Named};
 use crate::layer::{Layer, Origin};
 use crate::project::Unread;
 use crate::setting::Declaration;
+use crate::value::endpoint::Url;
 use crate::value::kind::Kind;
 use crate::value::secrecy;
 use crate::variable;
@@ -114,7 +115,12 @@ impl Rules<'_> {
         )
         .because(format!("nothing was started: {consequence}"))
         .help(format!("remove the line, or set `{name}={environment}`"));
+        let guessed =
+            is_own && self.inputs.project.declared_selector.is_none() && name != DEFAULT_SELECTOR;
         let diagnostic = match is_own {
+            true if guessed => diagnostic.help(format!(
+                "if `{name}` does not name the environment, say `selector = \"{DEFAULT_SELECTOR}\"` in `ringfence.toml`"
+            )),
             true => diagnostic,
             false => diagnostic.help(format!("if `{name}` means something else here, declare it under `[settings]` in `ringfence.toml`")),
         };
@@ -153,7 +159,8 @@ impl Rules<'_> {
             .project
             .declaration(name)
             .and_then(|declaration| declaration.secret);
-        let secret = declared.unwrap_or_else(|| secrecy::name_is_secret(name));
+        let secret = declared.unwrap_or_else(|| secrecy::name_is_secret(name))
+            || Url::parse(setting.value.expose()).is_some_and(Url::has_credentials);
         if setting.layer != Layer::Argument || !secret {
             return None;
         }

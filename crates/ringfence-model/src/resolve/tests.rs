@@ -426,7 +426,7 @@ fn files_that_are_missing_or_several_are_errors() {
 
 #[test]
 fn faults_of_the_manifest_are_found_without_starting_anything() {
-    let manifest = "version = 1\ndefault = \"prod\"\n[environments]\ndev = { aliases = [\"x\"] }\nfoo = {}\nprod = { barrier = \"off\", aliases = [\"X\"] }\n[settings]\nA = { in.prd = 1, required = { in.tset = true } }\nE = { type = \"enum\" }\nV = { values = [\"x\"] }\n[resources.db]\nsetting = \"B\"\n[egress]\nnowhere = []\n";
+    let manifest = "version = 1\ndefault = \"prod\"\n[environments]\ndev = { aliases = [\"x\"] }\nfoo = {}\n\"a b\" = { tier = \"testing\" }\nprod = { barrier = \"off\", aliases = [\"X\"] }\n[settings]\nA = { in.prd = 1, required = { in.tset = true } }\nE = { type = \"enum\" }\nV = { values = [\"x\"] }\n[resources.db]\nsetting = \"B\"\n[egress]\nnowhere = []\n";
     let world = World::new(&[("ringfence.toml", manifest)]);
     let mut codes: Vec<_> = world
         .manifest_diagnostics
@@ -446,6 +446,7 @@ fn faults_of_the_manifest_are_found_without_starting_anything() {
             "unknown-environment-name",
             "unknown-environment-name",
             "unknown-environment-name",
+            "unusable-environment-name",
             "values-without-enum",
         ]
     );

@@ -29,7 +29,25 @@ pub(super) fn read(source: SourceId, text: &str, mark: usize) -> Parsed {
     let mut diagnostics = reader.diagnostics;
     diagnostics.extend(repeated::names(source, text, &tree));
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.place));
+    if diagnostics.len() > MAX_DIAGNOSTICS {
+        let more = diagnostics.len() - MAX_DIAGNOSTICS;
+        diagnostics.truncate(MAX_DIAGNOSTICS);
+        diagnostics.push(too_many(source, more));
+    }
     Parsed { tree, diagnostics }
+}
+
+/// A file with more errors than this is no `.env` file; the others are counted.
+const MAX_DIAGNOSTICS: usize = 100;
+
+fn too_many(source: SourceId, more: usize) -> Diagnostic {
+    Diagnostic::error(
+        "too-many-errors",
+        format!("the file has {more} more errors"),
+    )
+    .at(Place::new(source, Span::at(0)), "this file")
+    .because("nothing that it says can be relied on")
+    .help("look at whether it is an `.env` file at all")
 }
 
 struct Reader<'t> {
