@@ -107,13 +107,20 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
-    /// Tells a person what is wrong, errors last, because the end is what a terminal shows.
+    /// Tells a person what is wrong, errors last, because the end is what a terminal shows; of very many only the first.
     pub(crate) fn diagnostics(&mut self, diagnostics: &[Diagnostic], sources: &Sources) {
+        const MOST: usize = 100;
         let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
+        sorted.sort_by_key(|diagnostic| std::cmp::Reverse(diagnostic.severity));
+        let more = sorted.len().saturating_sub(MOST);
+        sorted.truncate(MOST);
         sorted.sort_by_key(|diagnostic| diagnostic.severity);
         for diagnostic in sorted {
             let text = render::human(diagnostic, sources, self.style);
             self.say(&text);
+        }
+        if more > 0 {
+            self.say(&format!("ringfence: {more} more, not shown here"));
         }
     }
 

@@ -479,7 +479,7 @@ fn a_file_that_is_no_env_file_is_refused_in_a_screenful_or_few() {
         .map(|index| format!("line {index} of something else\n"))
         .collect();
     let outcome = World::new(&[(".env.dev", &noise)])
-        .refuses(&["run", "dev"], &["too-many-errors", "199900 more errors"]);
+        .refuses(&["run", "dev"], &["too-many-errors", "199950 more errors"]);
     assert!(outcome.stderr.len() < 100_000);
     let world = World::new(&[]);
     fs::File::create(world.path(".env.dev"))
@@ -487,6 +487,12 @@ fn a_file_that_is_no_env_file_is_refused_in_a_screenful_or_few() {
         .set_len(100 << 20)
         .unwrap();
     world.refuses(&["run", "dev"], &["unreadable-file", "larger than 32 MiB"]);
+    let many: String = (0..2000)
+        .map(|index| format!("A{index}=${{B{index}}}\n"))
+        .collect();
+    World::new(&[(".env.dev", &many)]).refuses(&["run", "dev"], &["1900 more, not shown here"]);
+    World::new(&[(".env.dev", &format!("A={}\n", "${A".repeat(1_000_000)))])
+        .refuses(&["run", "dev"], &["bad-reference"]);
     let long = format!("A={}\nB\n", "x".repeat(10_000_000));
     World::new(&[(".env.dev", &long)]).refuses(&["run", "dev"], &[".env.dev:2:1"]);
 }

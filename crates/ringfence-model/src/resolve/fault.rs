@@ -46,7 +46,11 @@ const fn label(problem: &Problem) -> &'static str {
 }
 
 fn cycle(names: &[String]) -> Diagnostic {
-    let mut path: Vec<&str> = names.iter().map(String::as_str).collect();
+    const MOST: usize = 8;
+    let mut path: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
+    if names.len() > MOST {
+        path.push("…");
+    }
     path.extend(names.first().map(String::as_str));
     Diagnostic::error(
         "reference-cycle",

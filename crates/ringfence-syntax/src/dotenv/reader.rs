@@ -11,6 +11,7 @@ pub(super) fn read(source: SourceId, text: &str, mark: usize) -> Parsed {
         text,
         lines: Vec::with_capacity(text.len() / 32),
         diagnostics: Vec::new(),
+        unreported: 0,
         has_carriage_return: memchr::memchr(b'\r', text.as_bytes()).is_some(),
     };
     if mark > 0 {
@@ -38,7 +39,7 @@ pub(super) fn read(source: SourceId, text: &str, mark: usize) -> Parsed {
 }
 
 /// A file with more errors than this is no `.env` file; the others are counted.
-const MAX_DIAGNOSTICS: usize = 100;
+const MAX_DIAGNOSTICS: usize = 50;
 
 fn too_many(source: SourceId, more: usize) -> Diagnostic {
     Diagnostic::error(
@@ -55,6 +56,8 @@ struct Reader<'t> {
     text: &'t str,
     lines: Vec<Line>,
     diagnostics: Vec<Diagnostic>,
+    /// How many more there are.
+    unreported: usize,
     has_carriage_return: bool,
 }
 
@@ -76,7 +79,7 @@ impl Reader<'_> {
                 }
                 Err(refused) => {
                     let (diagnostic, next) = *refused;
-                    self.diagnostics.push(diagnostic);
+                    self.report(diagnostic);
                     self.push(start, next, LineKind::Invalid);
                     return next;
                 }
@@ -84,6 +87,15 @@ impl Reader<'_> {
         };
         self.push(start, end.next, kind);
         end.next
+    }
+
+    /// Keeps a diagnostic, or counts it where there are enough.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.unreported += 1;
+        }
     }
 
     fn push(&mut self, start: usize, end: usize, kind: LineKind) {
@@ -116,11 +128,9 @@ impl Reader<'_> {
             _ => self.unquoted(equals + 1, begin, end)?,
         };
         if value.quote != Quote::Single {
-            let parsed = template::problems(self.text, value.inner, value.quote);
-            let problems = parsed.into_iter();
-            self.diagnostics.extend(
-                problems.map(|problem| problem.diagnostic(self.source, name.of(self.text))),
-            );
+            for problem in template::problems(self.text, value.inner, value.quote) {
+                self.report(problem.diagnostic(self.source, name.of(self.text)));
+            }
         }
         Ok((
             Assignment {

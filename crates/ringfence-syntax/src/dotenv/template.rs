@@ -47,6 +47,9 @@ pub enum Otherwise<'t> {
 /// How deep references may stand inside the defaults of references.
 pub const MAX_DEPTH: usize = 8;
 
+/// How many problems of one value are told.
+const MAX_PROBLEMS: usize = 8;
+
 /// A malformed reference.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Problem {
@@ -277,14 +280,17 @@ impl<'t> Scanner<'t> {
     }
 
     fn brace(&mut self) {
-        self.problems.push(Problem {
-            span: Span::new(self.offset, self.offset + 1),
-            kind: ProblemKind::Brace,
-        });
+        let start = self.offset;
         self.offset += 1;
+        self.problem(start, ProblemKind::Brace);
     }
 
+    /// Remembers a problem. A value with many is not read to its end: what is wrong with it has been said.
     fn problem(&mut self, start: usize, kind: ProblemKind) -> Option<Reference<'t>> {
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.offset = self.end;
+            return None;
+        }
         self.problems.push(Problem {
             span: Span::new(start, self.offset),
             kind,
