@@ -25,15 +25,15 @@ pub(super) fn read(source: SourceId, text: &str, mark: usize) -> Parsed {
         offset = reader.line(offset);
     }
     let tree = Tree {
-        lines: reader.lines,
+        lines: std::mem::take(&mut reader.lines),
     };
+    for diagnostic in repeated::names(source, text, &tree) {
+        reader.report(diagnostic);
+    }
     let mut diagnostics = reader.diagnostics;
-    diagnostics.extend(repeated::names(source, text, &tree));
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.place));
-    if diagnostics.len() > MAX_DIAGNOSTICS {
-        let more = diagnostics.len() - MAX_DIAGNOSTICS;
-        diagnostics.truncate(MAX_DIAGNOSTICS);
-        diagnostics.push(too_many(source, more));
+    if reader.unreported > 0 {
+        diagnostics.push(too_many(source, reader.unreported));
     }
     Parsed { tree, diagnostics }
 }
