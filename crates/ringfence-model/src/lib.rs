@@ -11,6 +11,7 @@
 pub mod block;
 pub mod discover;
 pub mod document;
+pub mod egress;
 pub mod environment;
 pub mod host;
 pub mod layer;

@@ -60,42 +60,18 @@ pub(crate) fn run(
         resolved(&loaded, ambient, one),
         resolved(&loaded, ambient, other),
     ];
-    let [left, right] = &sides;
-    let names: BTreeSet<&str> = left
-        .settings
-        .keys()
-        .chain(right.settings.keys())
-        .map(String::as_str)
-        .collect();
-    let compared: Vec<_> = names
-        .into_iter()
-        .map(|name| (name, left.settings.get(name), right.settings.get(name)))
-        .collect();
+    let compared = pairs(&sides);
     if arguments.json {
-        let settings = compared
-            .iter()
-            .map(|(name, left, right)| record(name, [*left, *right], &loaded))
+        let settings = compared.iter();
+        let settings = settings
+            .map(|(name, pair)| record(name, *pair, &loaded))
             .collect();
         output.print_json(&Record {
             environments: [&one.name, &other.name],
             settings,
         })?;
     } else {
-        let mut rows = vec![vec![
-            String::new(),
-            String::new(),
-            one.name.clone(),
-            other.name.clone(),
-        ]];
-        rows.extend(
-            compared
-                .iter()
-                .map(|(name, left, right)| row(name, [*left, *right], &loaded)),
-        );
-        let text: String = columns(&rows)
-            .iter()
-            .map(|cells| line(cells, output))
-            .collect();
+        let text = table([&one.name, &other.name], &compared, &loaded, output);
         output.print(&text)?;
     }
     let mut refused = false;
@@ -104,6 +80,37 @@ pub(crate) fn run(
         output.diagnostics(&side.diagnostics, &loaded.sources);
     }
     Ok(if refused { exit::REFUSED } else { exit::FINE })
+}
+
+/// A setting in both environments, as far as they set it.
+type Pair<'a> = [Option<&'a Setting>; 2];
+
+/// Every setting of either side, by name.
+fn pairs(sides: &[Resolution; 2]) -> Vec<(&str, Pair<'_>)> {
+    let [left, right] = sides;
+    let names: BTreeSet<&str> = left
+        .settings
+        .keys()
+        .chain(right.settings.keys())
+        .map(String::as_str)
+        .collect();
+    let pair = |name| (name, [left.settings.get(name), right.settings.get(name)]);
+    names.into_iter().map(pair).collect()
+}
+
+fn table(
+    names: [&str; 2],
+    compared: &[(&str, Pair<'_>)],
+    loaded: &Loaded,
+    output: &Output,
+) -> String {
+    let [one, other] = names.map(str::to_owned);
+    let mut rows = vec![vec![String::new(), String::new(), one, other]];
+    rows.extend(compared.iter().map(|(name, pair)| row(name, *pair, loaded)));
+    columns(&rows)
+        .iter()
+        .map(|cells| line(cells, output))
+        .collect()
 }
 
 fn resolved(loaded: &Loaded, ambient: &Ambient, environment: &Environment) -> Resolution {
@@ -122,11 +129,7 @@ fn compare(left: Option<&Setting>, right: Option<&Setting>) -> Comparison {
     }
 }
 
-fn record<'a>(
-    name: &'a str,
-    sides: [Option<&Setting>; 2],
-    loaded: &'a Loaded,
-) -> SettingRecord<'a> {
+fn record<'a>(name: &'a str, sides: Pair<'_>, loaded: &'a Loaded) -> SettingRecord<'a> {
     let [left, right] = sides;
     SettingRecord {
         name,
@@ -138,7 +141,7 @@ fn record<'a>(
     }
 }
 
-fn row(name: &str, sides: [Option<&Setting>; 2], loaded: &Loaded) -> Vec<String> {
+fn row(name: &str, sides: Pair<'_>, loaded: &Loaded) -> Vec<String> {
     let [left, right] = sides;
     let comparison = match compare(left, right) {
         Comparison::Same => "same",

@@ -1,6 +1,6 @@
 //! No value of a secret appears in any output of any command, whatever goes wrong.
 
-use crate::world::World;
+use crate::world::{Outcome, World};
 
 /// Stands in every secret; no output may hold it.
 const CANARY: &str = "cAnArY7x9Q2";
@@ -104,6 +104,8 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "nowhere", "--", "true"],
     &["run", "dev", "--set", "A=1", "--", "true"],
     &["shell", "nowhere"],
+    &["shell", "dev"],
+    &["init"],
 ];
 
 #[test]
@@ -124,6 +126,35 @@ fn no_command_shows_a_secret() {
                     "{command:?} on {files:#?} shows a secret:\n{text}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn no_banner_and_no_manifest_holds_a_secret() {
+    for files in projects() {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (*path, text.as_str()))
+            .collect();
+        let world = World::new(&files);
+        for environment in ["dev", "prod"] {
+            let command = format!(
+                "{} run {environment} -- true",
+                env!("CARGO_BIN_EXE_ringfence")
+            );
+            let mut terminal = world.any_command("script");
+            terminal
+                .args(["-qec", &command, "/dev/null"])
+                .env("TERM", "xterm");
+            let shown = Outcome::of(&terminal.output().unwrap()).stdout;
+            assert!(!shown.contains(CANARY), "{files:#?}:\n{shown}");
+        }
+        if !world.path("ringfence.toml").exists() {
+            world.ringfence(&["init"]);
+            let manifest =
+                std::fs::read_to_string(world.path("ringfence.toml")).unwrap_or_default();
+            assert!(!manifest.contains(CANARY), "{manifest}");
         }
     }
 }

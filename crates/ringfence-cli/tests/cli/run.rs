@@ -103,10 +103,19 @@ fn exit_codes_are_the_childs() {
     assert_eq!(outcome.stdout, "143\n");
 }
 
+/// The fields of `/proc/PID/stat` after the command's name: state, parent, process group, session, terminal, its group …
+fn stat(text: &str) -> Vec<&str> {
+    text.rsplit(") ")
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect()
+}
+
 #[test]
 fn the_command_takes_this_process_place() {
     let world = dev();
-    let script = "echo $$ $PPID; ps -o pgid=,sid=,ppid= -p $$";
+    let script = "echo $$ $PPID; read -r line </proc/$$/stat; echo \"$line\"";
     let mut command = world.command();
     command
         .args(["run", "dev", "--", "sh", "-c", script])
@@ -119,23 +128,34 @@ fn the_command_takes_this_process_place() {
         lines.next().unwrap(),
         format!("{id} {}", std::process::id())
     );
-    let own = Outcome::of(
-        &world
-            .any_command("ps")
-            .args(["-o", "pgid=,sid=", "-p", &std::process::id().to_string()])
-            .output()
-            .unwrap(),
-    );
-    let words = |text: &str| {
-        text.split_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
+    let own = fs::read_to_string("/proc/self/stat").unwrap();
+    let (own, theirs) = (stat(&own), stat(lines.next().unwrap()));
     assert_eq!(
-        words(lines.next().unwrap())[..2],
-        words(&own.stdout)[..2],
+        theirs[2..4],
+        own[2..4],
         "process group and session are the caller's"
     );
+}
+
+#[test]
+fn the_terminal_is_the_commands_own() {
+    let world = dev();
+    world.write(
+        "look",
+        "read -r line </proc/$$/stat; test -t 0 && test -t 1 && test -t 2 && echo \"<$line>\"",
+    );
+    let shown = on_terminal(&world, "run dev -- sh look");
+    let line = shown
+        .split('<')
+        .nth(1)
+        .and_then(|rest| rest.split('>').next());
+    let line = line.unwrap_or_else(|| panic!("{shown}"));
+    let fields = stat(line);
+    assert_eq!(
+        fields[2], fields[5],
+        "the command is in the terminal's foreground process group"
+    );
+    assert_ne!(fields[4], "0", "it has a controlling terminal");
 }
 
 #[test]

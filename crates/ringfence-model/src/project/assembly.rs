@@ -1,0 +1,475 @@
+//! From a manifest and a list of file names to a project, with everything that is wrong in the manifest.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span, spelling};
+use ringfence_syntax::manifest::{EnvironmentEntry, Manifest, Spanned};
+
+use super::{Parts, Project, Resource, Unread, list};
+use crate::discover::{self, FileRole};
+use crate::egress::Egress;
+use crate::environment::{Closeness, Environment, Files, Named, named};
+use crate::setting::{Declaration, is_environment_or_tier};
+use crate::tier::Tier;
+
+/// Finds the environments and what the manifest declares.
+pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
+    let declared = parts
+        .manifest
+        .is_some_and(|(_, manifest)| !manifest.environments.is_empty());
+    let has_one_file = !declared && discover::has_one_file(parts.file_names);
+    let mut assembly = Assembly {
+        parts,
+        has_one_file,
+        diagnostics: Vec::new(),
+    };
+    let mut environments = assembly.environments();
+    let shared = assembly.shared(&environments);
+    assembly.find_files(&mut environments);
+    let unread = assembly.unread(&environments);
+    let declarations = assembly.declarations(&environments);
+    let egress = assembly.egress(&environments);
+    let manifest = parts.manifest.map(|(_, manifest)| manifest);
+    let project = Project {
+        name: manifest
+            .and_then(|manifest| manifest.project.as_ref())
+            .map(|name| name.value.clone()),
+        declared_selector: manifest
+            .and_then(|manifest| manifest.selector.as_ref())
+            .map(|name| name.value.clone()),
+        default: assembly.default(&environments),
+        pass: manifest
+            .map(|manifest| {
+                manifest
+                    .pass
+                    .iter()
+                    .map(|name| name.value.clone())
+                    .collect()
+            })
+            .unwrap_or_default(),
+        resources: assembly.resources(declarations.as_ref()),
+        environments,
+        declarations,
+        egress,
+        shared,
+        unread,
+        is_node: parts.file_names.iter().any(|name| name == "package.json"),
+        has_manifest: manifest.is_some(),
+    };
+    (project, assembly.diagnostics)
+}
+
+struct Assembly<'a> {
+    parts: Parts<'a>,
+    /// The project has `.env` and no environment's file: `.env` is the one file of its one environment.
+    has_one_file: bool,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Assembly<'_> {
+    fn environments(&mut self) -> Vec<Environment> {
+        match self.parts.manifest {
+            Some((source, manifest)) if !manifest.environments.is_empty() => {
+                let entries = manifest.environments.iter();
+                let environments = entries
+                    .filter_map(|entry| self.declared(source, entry))
+                    .collect();
+                self.names_taken_twice(source, manifest);
+                environments
+            }
+            _ => {
+                let found = discover::environments(self.parts.file_names).into_iter();
+                found
+                    .map(|(name, tier)| found_environment(name, tier))
+                    .collect()
+            }
+        }
+    }
+
+    fn declared(&mut self, source: SourceId, entry: &EnvironmentEntry) -> Option<Environment> {
+        let name = &entry.name.value;
+        let place = Place::new(source, entry.name.span);
+        for name in std::iter::once(&entry.name)
+            .chain(&entry.aliases)
+            .filter(|name| !is_plain(&name.value))
+        {
+            self.diagnostics.push(unusable_name(source, name));
+        }
+        let written = entry
+            .tier
+            .as_ref()
+            .and_then(|tier| Tier::named(&tier.value));
+        let Some(tier) = written.or_else(|| Tier::of_word(name)) else {
+            self.diagnostics.push(no_tier(name, place));
+            return None;
+        };
+        let listed = entry.files.as_ref().map(|files| {
+            let place =
+                |file: &Spanned<String>| (file.value.clone(), Place::new(source, file.span));
+            Files::Listed(files.iter().map(place).collect())
+        });
+        let barrier = entry
+            .barrier
+            .as_ref()
+            .map(|level| (level.value.clone(), Place::new(source, level.span)));
+        if let Some((_, place)) = barrier
+            .as_ref()
+            .filter(|(level, _)| level == "off" && tier >= Tier::Staging)
+        {
+            self.diagnostics.push(barrier_off(name, tier, *place));
+        }
+        Some(Environment {
+            name: name.clone(),
+            tier,
+            aliases: entry
+                .aliases
+                .iter()
+                .map(|alias| alias.value.clone())
+                .collect(),
+            files: listed.unwrap_or(Files::Missing),
+            personal: None,
+            from_host: entry.from_host,
+            barrier,
+            declared: Some(place),
+        })
+    }
+
+    /// A name or alias that two environments claim.
+    fn names_taken_twice(&mut self, source: SourceId, manifest: &Manifest) {
+        let mut seen: HashMap<String, (&Spanned<String>, &str)> = HashMap::new();
+        for entry in &manifest.environments {
+            for name in std::iter::once(&entry.name).chain(&entry.aliases) {
+                let owner = entry.name.value.as_str();
+                let first = *seen
+                    .entry(name.value.to_ascii_lowercase())
+                    .or_insert((name, owner));
+                if first.1 != owner {
+                    self.diagnostics
+                        .push(name_taken(source, name, first.0.span));
+                }
+            }
+        }
+    }
+
+    /// `.env` is shared unless it is the one file of the one environment, or listed as somebody's own.
+    fn shared(&self, environments: &[Environment]) -> Option<String> {
+        let present = self.parts.file_names.iter().any(|name| name == ".env");
+        let own = environments
+            .iter()
+            .any(|environment| environment.paths().contains(&".env"));
+        (present && !own && !self.has_one_file).then(|| ".env".to_owned())
+    }
+
+    fn find_files(&self, environments: &mut [Environment]) {
+        let mut found = self.own_files(environments);
+        for environment in environments.iter_mut() {
+            if self.has_one_file {
+                environment.files = Files::Found(".env".to_owned());
+            } else if let (Files::Missing, Some(files)) =
+                (&environment.files, found.remove(&environment.name))
+            {
+                environment.files = files.chosen();
+            }
+            environment.personal = self.personal_file(environment);
+        }
+    }
+
+    /// By environment, the files whose word names it.
+    fn own_files(&self, environments: &[Environment]) -> HashMap<String, OwnFiles> {
+        let mut found: HashMap<String, OwnFiles> = HashMap::new();
+        for (file, word) in self.environment_files() {
+            let Named::One(owner) = named(environments, &word) else {
+                continue;
+            };
+            let files = found.entry(owner.name.clone()).or_default();
+            match owner.closeness(&word) {
+                Some(Closeness::Tier) => files.far.push(file.clone()),
+                _ => files.close.push(file.clone()),
+            }
+        }
+        found
+    }
+
+    fn environment_files(&self) -> impl Iterator<Item = (&String, String)> {
+        self.parts
+            .file_names
+            .iter()
+            .filter_map(|name| match discover::role(name)? {
+                FileRole::Environment(word) => Some((name, word)),
+                _ => None,
+            })
+    }
+
+    /// The personal file stands beside the environment's own: its name and `.local`.
+    fn personal_file(&self, environment: &Environment) -> Option<String> {
+        if !environment.tier.allows_personal_files() {
+            return None;
+        }
+        let personal = format!("{}.local", environment.paths().last()?);
+        self.parts
+            .file_names
+            .contains(&personal)
+            .then_some(personal)
+    }
+
+    fn unread(&self, environments: &[Environment]) -> Vec<(String, Unread)> {
+        let read: BTreeSet<&str> = environments
+            .iter()
+            .flat_map(|environment| {
+                environment
+                    .paths()
+                    .into_iter()
+                    .chain(environment.personal.as_deref())
+            })
+            .collect();
+        let ambiguous = |name: &str| {
+            environments.iter().any(|e| matches!(&e.files, Files::Ambiguous(files) if files.iter().any(|file| file == name)))
+        };
+        let unread = self.parts.file_names.iter().filter_map(|name| {
+            let why = match discover::role(name)? {
+                _ if read.contains(name.as_str()) || ambiguous(name) => return None,
+                FileRole::Shared => return None,
+                FileRole::Environment(_) => Unread::UnknownWord,
+                FileRole::Personal(_) => Unread::Personal,
+                FileRole::Template => Unread::Template,
+                FileRole::Foreign => Unread::Foreign,
+            };
+            Some((name.clone(), why))
+        });
+        unread.collect()
+    }
+
+    fn declarations(
+        &mut self,
+        environments: &[Environment],
+    ) -> Option<BTreeMap<String, Declaration>> {
+        let (source, manifest) = self.parts.manifest?;
+        let mut declarations = BTreeMap::new();
+        for entry in manifest.settings.as_ref()? {
+            let declaration = Declaration::read(source, entry, &mut self.diagnostics);
+            for name in declaration.named_environments() {
+                if !is_environment_or_tier(&name.value, environments) {
+                    let place = Place::new(source, name.span);
+                    self.diagnostics.push(unknown_environment_key(
+                        &name.value,
+                        place,
+                        environments,
+                    ));
+                }
+            }
+            declarations.insert(declaration.name.clone(), declaration);
+        }
+        Some(declarations)
+    }
+
+    /// The `[egress]` lines of known environments; the table is keyed by environment, so tiers do not count.
+    fn egress(&mut self, environments: &[Environment]) -> BTreeMap<String, Egress> {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return BTreeMap::new();
+        };
+        let mut egress = BTreeMap::new();
+        for entry in &manifest.egress {
+            let name = &entry.environment;
+            match environments
+                .iter()
+                .find(|environment| environment.name == name.value)
+            {
+                Some(environment) => {
+                    let read = Egress::read(source, entry, environment, &mut self.diagnostics);
+                    egress.insert(environment.name.clone(), read);
+                }
+                None => {
+                    let place = Place::new(source, name.span);
+                    self.diagnostics.push(unknown_environment_key(
+                        &name.value,
+                        place,
+                        environments,
+                    ));
+                }
+            }
+        }
+        egress
+    }
+
+    fn default(&mut self, environments: &[Environment]) -> Option<(String, Place)> {
+        let (source, manifest) = self.parts.manifest?;
+        let default = manifest.default.as_ref()?;
+        let place = Place::new(source, default.span);
+        match named(environments, &default.value) {
+            Named::One(environment) if environment.tier == Tier::Production => {
+                self.diagnostics
+                    .push(production_is_the_default(&environment.name, place));
+                None
+            }
+            Named::One(environment) => Some((environment.name.clone(), place)),
+            Named::Several(_) | Named::None => {
+                self.diagnostics
+                    .push(unknown_environment_key(&default.value, place, environments));
+                None
+            }
+        }
+    }
+
+    fn resources(&mut self, declarations: Option<&BTreeMap<String, Declaration>>) -> Vec<Resource> {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Vec::new();
+        };
+        for (name, declarations) in manifest
+            .resources
+            .iter()
+            .filter_map(|r| Some((r.setting.as_ref()?, declarations?)))
+        {
+            if !declarations.contains_key(&name.value) {
+                let place = Place::new(source, name.span);
+                self.diagnostics.push(undeclared_resource_setting(
+                    &name.value,
+                    place,
+                    declarations,
+                ));
+            }
+        }
+        let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
+        let resources = manifest.resources.iter().map(|resource| Resource {
+            name: resource.name.value.clone(),
+            kind: text(&resource.kind),
+            setting: text(&resource.setting),
+        });
+        resources.collect()
+    }
+}
+
+/// The files that could be an environment's own.
+#[derive(Default)]
+struct OwnFiles {
+    /// By name, alias or spelling: these count alike.
+    close: Vec<String>,
+    /// By another word of the tier: these count only where there is none of the close ones.
+    far: Vec<String>,
+}
+
+impl OwnFiles {
+    fn chosen(self) -> Files {
+        let mut files = if self.close.is_empty() {
+            self.far
+        } else {
+            self.close
+        };
+        match (files.pop(), files.is_empty()) {
+            (None, _) => Files::Missing,
+            (Some(only), true) => Files::Found(only),
+            (Some(last), false) => {
+                files.push(last);
+                Files::Ambiguous(files)
+            }
+        }
+    }
+}
+
+fn found_environment(name: String, tier: Tier) -> Environment {
+    Environment {
+        name,
+        tier,
+        aliases: Vec::new(),
+        files: Files::Missing,
+        personal: None,
+        from_host: false,
+        barrier: None,
+        declared: None,
+    }
+}
+
+/// Whether a name can stand in a file name, in a prompt and behind `in.` without quotes.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    name.bytes().all(plain)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn unusable_name(source: SourceId, name: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(
+        "unusable-environment-name",
+        "an environment's name has characters that it cannot have",
+    )
+    .at(Place::new(source, name.span), "this name")
+    .because("it stands in file names, in prompts and in variables")
+    .help("use letters, digits, `_` and `-`, beginning with a letter or digit")
+}
+
+fn no_tier(name: &str, place: Place) -> Diagnostic {
+    Diagnostic::error("missing-tier", format!("environment `{name}` has no tier"))
+        .at(place, "its name is none of the words that imply one")
+        .because("safety rules hang on the tier, so it cannot be started")
+        .help("add `tier = \"development\"`, `\"testing\"`, `\"staging\"` or `\"production\"`")
+}
+
+fn barrier_off(name: &str, tier: Tier, place: Place) -> Diagnostic {
+    Diagnostic::error(
+        "barrier-off",
+        format!("`{name}` is of tier {tier} and turns its barrier off"),
+    )
+    .at(place, "only development and testing may say `off`")
+    .because("a process started there could reach every other environment")
+    .help("remove `barrier`, or name the weakest level that will do")
+}
+
+fn name_taken(source: SourceId, name: &Spanned<String>, other: Span) -> Diagnostic {
+    Diagnostic::error(
+        "ambiguous-environment-name",
+        format!("two environments are called `{}`", name.value),
+    )
+    .at(Place::new(source, name.span), "again here")
+    .at(Place::new(source, other), "first here")
+    .because("it could not be told which one is meant")
+    .help("remove one of the two")
+}
+
+fn unknown_environment_key(name: &str, place: Place, environments: &[Environment]) -> Diagnostic {
+    let known = environments
+        .iter()
+        .map(|environment| environment.name.as_str());
+    let diagnostic = Diagnostic::error(
+        "unknown-environment-name",
+        format!("`{name}` is no environment of this project"),
+    )
+    .at(place, "neither an environment nor a tier")
+    .because("what is said for it would never hold");
+    match spelling::closest(name, known.chain(Tier::ALL.map(Tier::name))) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!(
+            "environments: {}; tiers: development, testing, staging, production",
+            list(environments)
+        )),
+    }
+}
+
+fn undeclared_resource_setting(
+    name: &str,
+    place: Place,
+    declarations: &BTreeMap<String, Declaration>,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::error(
+        "undeclared-setting",
+        format!("`{name}` is not declared under `[settings]`"),
+    )
+    .at(place, "the resource's address is looked for there")
+    .because("the resource would have no address");
+    match spelling::closest(name, declarations.keys().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!(
+            "add `{name} = {{ type = \"url\" }}` to `[settings]`"
+        )),
+    }
+}
+
+fn production_is_the_default(name: &str, place: Place) -> Diagnostic {
+    Diagnostic::error(
+        "production-is-the-default",
+        format!("`{name}` is of tier production and cannot be the default"),
+    )
+    .at(place, "the environment where none is named")
+    .because("a forgotten argument would act on production")
+    .help("name an environment of a lower tier, or remove `default`")
+}
