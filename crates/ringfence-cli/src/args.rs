@@ -73,9 +73,9 @@ nothing else of the shell. Any error in the configuration refuses the start with
     )]
     Show(Show),
 
-    /// Explain where a setting comes from, in every environment
+    /// Explain where a setting comes from, in every environment, or what a message means
     #[command(
-        after_help = "Examples:\n  ringfence explain DATABASE_URL\n  ringfence explain LOG_LEVEL --json"
+        after_help = "Examples:\n  ringfence explain DATABASE_URL\n  ringfence explain LOG_LEVEL --json\n  ringfence explain missing-setting"
     )]
     Explain(Explain),
 
@@ -185,7 +185,7 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The setting
+    /// The setting, or the code of a message
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 

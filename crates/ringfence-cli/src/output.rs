@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use ringfence_diagnostic::render::{self, Style, records, without_controls};
 use ringfence_diagnostic::{Diagnostic, Severity, Sources};
 use ringfence_model::tier::Tier;
@@ -189,6 +190,18 @@ fn painted(colour: bool, tone: Tone, text: &str) -> String {
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Where the stream is closed there is nobody to tell.
     let _ = error.print();
+    let is_about_run = error.to_string().contains("ringfence run");
+    if is_about_run
+        && matches!(
+            error.kind(),
+            ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument
+        )
+    {
+        let _ = writeln!(
+            io::stderr().lock(),
+            "\nhint: the command stands after `--`: ringfence run dev -- CMD"
+        );
+    }
     ExitCode::from(if error.use_stderr() {
         exit::USAGE
     } else {

@@ -17,6 +17,17 @@ pub enum FileRole {
     Foreign,
 }
 
+/// The file that people would write for an environment of that name. `.env.local` is one person's, so `local` has
+/// the file of the word that means the same.
+#[must_use]
+pub fn usual_file(name: &str) -> String {
+    let file = format!(".env.{}", name.to_ascii_lowercase());
+    match role(&file) {
+        Some(FileRole::Environment(_)) => file,
+        _ => ".env.dev".to_owned(),
+    }
+}
+
 const TEMPLATES: &[&str] = &["example", "sample", "template", "dist", "defaults", "tpl"];
 const FOREIGN: &[&str] = &[
     "vault", "keys", "schema", "me", "previous", "age", "enc", "gpg", "sops",

@@ -2,6 +2,7 @@
 
 use ringfence_diagnostic::Place;
 
+use crate::discover;
 use crate::tier::{Tier, same_word};
 
 /// A named reality of the project.
@@ -52,9 +53,8 @@ impl Environment {
     /// The file that people would write for it.
     #[must_use]
     pub fn usual_file(&self) -> String {
-        self.paths()
-            .last()
-            .map_or_else(|| format!(".env.{}", self.name), |path| (*path).to_owned())
+        let own = self.paths().last().map(|path| (*path).to_owned());
+        own.unwrap_or_else(|| discover::usual_file(&self.name))
     }
 
     /// How closely `word` names this environment.

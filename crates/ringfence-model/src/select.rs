@@ -2,9 +2,10 @@
 
 use ringfence_diagnostic::{Diagnostic, Place, spelling};
 
+use crate::discover::{self, FileRole};
 use crate::environment::{Environment, Files, Named};
 use crate::host::Host;
-use crate::project::{Project, list};
+use crate::project::{Project, Unread, list};
 use crate::tier::Tier;
 
 /// How an environment was selected.
@@ -48,7 +49,7 @@ pub fn select<'a>(
     match project.environments.first() {
         Some(first) if first.tier == Tier::Development => Ok((first, By::First)),
         Some(_) => Err(Box::new(none_selected(project, selector))),
-        None => Err(Box::new(no_environment())),
+        None => Err(Box::new(no_environment(project))),
     }
 }
 
@@ -62,8 +63,10 @@ pub fn find<'a>(
     name: &str,
     variable: Option<&str>,
 ) -> Result<&'a Environment, Box<Diagnostic>> {
-    if project.environments.is_empty() && Tier::of_word(name).is_none() {
-        return Err(Box::new(no_environment()));
+    let is_known_word = Tier::of_word(name).is_some()
+        || unknown_words(project).any(|word| word.eq_ignore_ascii_case(name));
+    if project.environments.is_empty() && !is_known_word {
+        return Err(Box::new(no_environment(project)));
     }
     match project.named(name) {
         Named::One(environment) => Ok(environment),
@@ -80,19 +83,20 @@ fn unknown(project: &Project, name: &str, variable: Option<&str>) -> Diagnostic 
     match (suggestion(project, name), Tier::of_word(name)) {
         (Some(near), None) => unknown_name(project, &said).help(format!("did you mean `{near}`?")),
         (_, Some(tier)) => missing_file(project, name, &said, tier),
-        (None, None) => unknown_name(project, &said).help(format!(
-            "declare it in `ringfence.toml`: `[environments]` `{name} = {{ tier = \"development\" }}`"
-        )),
+        (None, None) => unknown_name(project, &said).help(declare(name)),
     }
 }
 
 fn unknown_name(project: &Project, said: &str) -> Diagnostic {
-    Diagnostic::error(
+    let diagnostic = Diagnostic::error(
         "unknown-environment-name",
         format!("{said} names no environment of this project"),
     )
-    .because("nothing was started: an unknown name never falls back to another environment")
-    .help(format!(
+    .because("nothing was started: an unknown name never falls back to another environment");
+    if project.environments.is_empty() {
+        return diagnostic;
+    }
+    diagnostic.help(format!(
         "known environments: {}",
         list(&project.environments)
     ))
@@ -100,7 +104,7 @@ fn unknown_name(project: &Project, said: &str) -> Diagnostic {
 
 /// A word that every project knows, in a project that has no file for it.
 fn missing_file(project: &Project, name: &str, said: &str, tier: Tier) -> Diagnostic {
-    let file = format!(".env.{}", name.to_ascii_lowercase());
+    let file = discover::usual_file(name);
     let message = format!("{said} has no file of its own: `{file}` is missing");
     let shared = project
         .environments
@@ -171,13 +175,35 @@ fn none_selected(project: &Project, selector: &str) -> Diagnostic {
         ))
 }
 
-fn no_environment() -> Diagnostic {
-    Diagnostic::error("no-environment", "this project has no environment")
+fn no_environment(project: &Project) -> Diagnostic {
+    let diagnostic = Diagnostic::error("no-environment", "this project has no environment")
         .because(
             "nothing was started: there is neither an `.env.<environment>` file nor a manifest",
         )
         .help("create `.env.dev` with the settings of the development environment")
-        .help("or go to the project's folder, or name it with `-C FOLDER`")
+        .help("or go to the project's folder, or name it with `-C FOLDER`");
+    match unknown_words(project).next() {
+        Some(word) => diagnostic.help(declare(&word)),
+        None => diagnostic,
+    }
+}
+
+/// The words of files that would be an environment's, if anybody said of which tier.
+fn unknown_words(project: &Project) -> impl Iterator<Item = String> {
+    let unknown = project
+        .unread
+        .iter()
+        .filter(|(_, why)| *why == Unread::UnknownWord);
+    unknown.filter_map(|(file, _)| match discover::role(file)? {
+        FileRole::Environment(word) => Some(word),
+        _ => None,
+    })
+}
+
+fn declare(name: &str) -> String {
+    format!(
+        "to make `{name}` an environment, say its tier in `ringfence.toml`: under `[environments]`, `{name} = {{ tier = \"development\" }}`"
+    )
 }
 
 /// What is wrong with an environment's own files, before any of them is read.

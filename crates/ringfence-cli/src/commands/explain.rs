@@ -1,4 +1,5 @@
-//! `ringfence explain NAME`: every source of a setting in every environment, which won, and what was passed over.
+//! `ringfence explain NAME`: every source of a setting in every environment, which won, and what was passed over; or
+//! what the code of a message means.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,27 @@ use crate::commands::show::{OriginRecord, origin_record, place, shown_value};
 use crate::failure::Failure;
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
+
+/// The book's page on messages: what each code means.
+const MESSAGES: &str = include_str!("../../../../docs/book/src/messages.md");
+
+/// The paragraph on a message's code. Codes have hyphens in them, and names of settings have none.
+fn message(code: &str) -> Option<&'static str> {
+    let mut parts = MESSAGES
+        .split("\n### ")
+        .skip(1)
+        .filter_map(|part| part.split_once('\n'));
+    parts
+        .find(|(heading, _)| *heading == code)
+        .map(|(_, paragraph)| paragraph.trim())
+}
+
+/// What `--json` prints of a message.
+#[derive(Serialize)]
+struct MessageRecord<'a> {
+    code: &'a str,
+    explanation: &'a str,
+}
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -43,8 +65,18 @@ pub(crate) fn run(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let loaded = load(ambient)?.checked()?;
     let name = arguments.name.as_str();
+    if let Some(paragraph) = message(name) {
+        return if arguments.json {
+            output.print_json(&MessageRecord {
+                code: name,
+                explanation: paragraph,
+            })
+        } else {
+            output.print(&format!("{paragraph}\n"))
+        };
+    }
+    let loaded = load(ambient)?.checked()?;
     let explained: Vec<Explained> = loaded
         .project
         .environments

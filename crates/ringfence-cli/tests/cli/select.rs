@@ -219,3 +219,89 @@ fn another_folder_can_be_named() {
     );
     assert_eq!(world.ringfence(&["-C", "nowhere", "doctor"]).code, Some(2));
 }
+
+/// What a message says to do is done, and then it starts.
+#[test]
+fn advice_works_when_it_is_followed() {
+    let laravel = World::new(&[
+        (".env", "APP_ENV=local\nA=1\n"),
+        (".env.testing", "APP_ENV=testing\n"),
+    ]);
+    laravel.refuses(
+        &["run", "local"],
+        &[
+            "create `.env.dev`",
+            "`local = { tier = \"development\", files = [\".env\"] }` beside the others",
+        ],
+    );
+    laravel.write("ringfence.toml", "version = 1\n[environments]\nlocal = { tier = \"development\", files = [\".env\"] }\ntesting = {}\n");
+    assert_eq!(laravel.value(&["run"], "A").as_deref(), Some("1"));
+    assert_eq!(
+        laravel.value(&["run", "testing"], "APP_ENV").as_deref(),
+        Some("testing")
+    );
+
+    let docker = World::new(&[(".env.docker", "A=1\n")]);
+    for arguments in [&["run"][..], &["run", "docker"]] {
+        docker.refuses(
+            arguments,
+            &["under `[environments]`, `docker = { tier = \"development\" }`"],
+        );
+    }
+    docker.write(
+        "ringfence.toml",
+        "version = 1\n[environments]\ndocker = { tier = \"development\" }\n",
+    );
+    assert_eq!(docker.value(&["run"], "A").as_deref(), Some("1"));
+
+    let rails = World::new(&[
+        (".env.staging", "RAILS_ENV=production\n"),
+        (".env.production", "RAILS_ENV=production\n"),
+    ]);
+    rails.refuses(
+        &["run", "staging"],
+        &[
+            "say `selector = \"APP_ENV\"`",
+            "declare `RAILS_ENV = {}` under `[settings]`",
+        ],
+    );
+    rails.write(
+        "ringfence.toml",
+        "version = 1\nselector = \"APP_ENV\"\n[settings]\nRAILS_ENV = {}\n",
+    );
+    assert_eq!(
+        rails.value(&["run", "staging"], "RAILS_ENV").as_deref(),
+        Some("production")
+    );
+    assert_eq!(
+        rails.value(&["run", "staging"], "APP_ENV").as_deref(),
+        Some("staging")
+    );
+
+    let home = World::new(&[(".env.dev", "CACHE=${HOME}/cache\n")]);
+    home.refuses(
+        &["run", "dev"],
+        &["declare `HOME = { from = \"host\" }` under `[settings]`"],
+    );
+    home.write(
+        "ringfence.toml",
+        "version = 1\n[settings]\nHOME = { from = \"host\" }\n",
+    );
+    assert_eq!(
+        home.value(&["run"], "CACHE").unwrap(),
+        format!("{}/cache", home.home().display())
+    );
+}
+
+#[test]
+fn a_forgotten_separator_gets_a_hint() {
+    let outcome = World::new(THREE).ringfence(&["run", "dev", "npm", "start"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome
+            .stderr
+            .contains("hint: the command stands after `--`"),
+        "{}",
+        outcome.stderr
+    );
+}

@@ -119,7 +119,7 @@ impl Rules<'_> {
             is_own && self.inputs.project.declared_selector.is_none() && name != DEFAULT_SELECTOR;
         let diagnostic = match is_own {
             true if guessed => diagnostic.help(format!(
-                "if `{name}` does not name the environment, say `selector = \"{DEFAULT_SELECTOR}\"` in `ringfence.toml`"
+                "if `{name}` does not name the environment, say `selector = \"{DEFAULT_SELECTOR}\"` in `ringfence.toml`, and declare `{name} = {{}}` under `[settings]`"
             )),
             true => diagnostic,
             false => diagnostic.help(format!("if `{name}` means something else here, declare it under `[settings]` in `ringfence.toml`")),
