@@ -17,6 +17,37 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
+/// Keeps what is in this process's memory out of core files and crash messages.
+///
+/// The mark against core files ends with `execve`, so the command that is started has none. A panic is told by its place
+/// alone, because its message may quote a text, and ends with the exit code for a fault of our own.
+pub(crate) fn guard() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where the kernel refuses, core files are as they always were.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let said = "error: a fault of Ringfence's own, at";
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(
+            io::stderr(),
+            "{said} {place}\nhint: please report it with the command that you ran"
+        );
+        #[expect(
+            clippy::disallowed_methods,
+            clippy::exit,
+            reason = "a panic has nowhere to return to"
+        )]
+        std::process::exit(i32::from(exit::FAULT))
+    }));
+}
+
 /// What the process was started with.
 pub(crate) struct Ambient {
     /// The environment block.

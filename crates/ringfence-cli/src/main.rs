@@ -14,6 +14,7 @@ use args::{Arguments, Command};
 use output::Output;
 
 fn main() -> ExitCode {
+    ambient::guard();
     let arguments = match Arguments::read(ambient::arguments()) {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),

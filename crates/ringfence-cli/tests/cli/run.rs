@@ -516,3 +516,11 @@ fn a_file_that_is_no_env_file_is_refused_in_a_screenful_or_few() {
     let long = format!("A={}\nB\n", "x".repeat(10_000_000));
     World::new(&[(".env.dev", &long)]).refuses(&["run", "dev"], &[".env.dev:2:1"]);
 }
+
+/// Ringfence marks itself against core files; the command must not inherit the mark (`prctl(PR_GET_DUMPABLE)` is 3).
+#[test]
+fn the_command_may_be_debugged_as_ever() {
+    let script = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))";
+    let outcome = dev().ringfence(&["run", "dev", "--", "python3", "-c", script]);
+    assert_eq!(outcome.stdout, "1\n", "{}", outcome.stderr);
+}

@@ -13,7 +13,6 @@ use crate::environment::{Environment, Named};
 use crate::layer::{Layer, Origin};
 use crate::project::Unread;
 use crate::setting::Declaration;
-use crate::value::endpoint::Url;
 use crate::value::kind::Kind;
 use crate::value::secrecy;
 use crate::variable;
@@ -160,7 +159,7 @@ impl Rules<'_> {
             .declaration(name)
             .and_then(|declaration| declaration.secret);
         let secret = declared.unwrap_or_else(|| secrecy::name_is_secret(name))
-            || Url::parse(setting.value.expose()).is_some_and(Url::has_credentials);
+            || secrecy::has_credentials(setting.value.expose());
         if setting.layer != Layer::Argument || !secret {
             return None;
         }

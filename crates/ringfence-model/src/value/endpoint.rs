@@ -77,7 +77,11 @@ impl<'a> Url<'a> {
     /// The parts of `value`; `None` where it has no scheme and `://`, or white space in it.
     #[must_use]
     pub fn parse(value: &'a str) -> Option<Self> {
-        let (scheme, after) = value.split_once("://")?;
+        // Java puts a scheme before the scheme.
+        let (scheme, after) = value
+            .strip_prefix("jdbc:")
+            .unwrap_or(value)
+            .split_once("://")?;
         let mut characters = scheme.bytes();
         let well_begun = characters
             .next()
@@ -138,12 +142,6 @@ impl<'a> Url<'a> {
             host: host.to_owned(),
             port: port.or(implied),
         })
-    }
-
-    /// Whether a password, or a token in the user's place, stands in it.
-    #[must_use]
-    pub fn has_credentials(self) -> bool {
-        self.userinfo.is_some_and(|userinfo| !userinfo.is_empty())
     }
 
     /// Whether every host is well formed.
@@ -237,6 +235,10 @@ mod tests {
         check("sqlite:///data/app.db", Some("data/app.db"));
         check("sqlite:////var/app.db", Some("/var/app.db"));
         check("unix:///run/app.sock", Some("/run/app.sock"));
+        check(
+            "jdbc:postgresql://db.internal/app",
+            Some("db.internal:5432"),
+        );
         check("localhost:9000", Some("localhost:9000"));
         check("hello", None);
         check("12:30", None);

@@ -1,7 +1,5 @@
 //! Which values are never shown: those declared secret, and those that are not plainly harmless.
 
-use crate::value::endpoint::Url;
-
 /// What stands in the place of a secret value.
 pub const MASK: &str = "••••••";
 
@@ -50,15 +48,31 @@ const SECRET_WORDS: &[&str] = &[
 /// is plainly harmless (numbers, truth values, words, addresses without credentials, paths of words) may be shown.
 #[must_use]
 pub fn is_secret(name: &str, declared: Option<bool>, value: &str) -> bool {
-    let has_credentials = Url::parse(value).is_some_and(Url::has_credentials);
     match declared {
-        Some(secret) => secret || has_credentials,
+        Some(secret) => secret || has_credentials(value),
         None => {
-            has_credentials
+            has_credentials(value)
                 || (name_is_secret(name) && !is_truth_value(value))
                 || !is_harmless(value)
         }
     }
+}
+
+/// Whether a user or password stands before the host of an address, or a named secret among parameters.
+///
+/// It does not matter whether the address is well formed: a password with a space in it is a password too.
+#[must_use]
+pub fn has_credentials(value: &str) -> bool {
+    let after_scheme = value.split_once("://").map(|(_, after)| after);
+    let in_url = after_scheme.is_some_and(|after| after.contains('@') && !after.starts_with('@'));
+    let before_host = value
+        .split_once('@')
+        .is_some_and(|(before, _)| before.contains(':'));
+    let parameters = value
+        .split(['?', '&', ';', ',', ' '])
+        .filter_map(|part| part.split_once('='));
+    let mut named = parameters.filter(|(name, value)| !value.is_empty() && name_is_secret(name));
+    in_url || before_host || named.next().is_some()
 }
 
 /// Whether the name alone says so: `STRIPE_API_KEY`, `jwtSecret`, `db.password`.
@@ -225,6 +239,11 @@ mod tests {
             "redis://token@h",
             "sk_live_51H8xYz",
             "https://hooks.example.com/T00000000/B11111111/abcdEFGHijkl",
+            "postgres://app:my pass@h/d",
+            "jdbc:postgresql://h/d?user=a&password=secret",
+            "jdbc:mysql://root:secret@h/d",
+            "Server=db;Password=secret;",
+            "user:secret@mail.example",
             "-----BEGIN KEY-----\nMIIE",
             "AKIAIOSFODNN7EXAMPLE",
             "0000000000000000",
