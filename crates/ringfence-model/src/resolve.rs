@@ -107,14 +107,22 @@ pub fn resolve(inputs: Inputs<'_>, environment: &Environment) -> Resolution {
     }
 }
 
-/// The values of an environment's settings, without any check: for comparing environments.
-pub(crate) fn values(inputs: Inputs<'_>, environment: &Environment) -> BTreeMap<String, Setting> {
+/// The values that another environment's own files and the manifest give, without any check: for comparing.
+///
+/// The host's variables and the arguments belong to the environment that is being started, and say nothing of others.
+pub(crate) fn written_values(
+    inputs: Inputs<'_>,
+    environment: &Environment,
+) -> BTreeMap<String, Setting> {
+    let host = Host::default();
+    let inputs = Inputs {
+        host: &host,
+        arguments: &[],
+        ..inputs
+    };
     let collected = collect::candidates(inputs, environment);
-    settings(
-        inputs.project,
-        &collected.candidates,
-        &expand(&collected.candidates),
-    )
+    let expansion = expand(&collected.candidates);
+    settings(inputs.project, &collected.candidates, &expansion)
 }
 
 /// Every source of every setting of an environment, lowest rank first, whether or not its value can be made out.

@@ -7,7 +7,7 @@ use ringfence_syntax::dotenv::template;
 use ringfence_syntax::manifest::ValueSource;
 
 use super::collect::Candidates;
-use super::{Inputs, Setting, values};
+use super::{Inputs, Setting, written_values};
 use crate::discover::{DEFAULT_SELECTOR, OTHER_SELECTORS};
 use crate::environment::{Environment, Named};
 use crate::layer::{Layer, Origin};
@@ -268,7 +268,7 @@ impl Rules<'_> {
             .iter()
             .filter(|other| other.name != self.environment.name);
         let others: Vec<_> = others
-            .map(|other| (other, values(self.inputs, other)))
+            .map(|other| (other, written_values(self.inputs, other)))
             .collect();
         let mut diagnostics = Vec::new();
         for (declaration, setting) in own {

@@ -261,6 +261,22 @@ fn distinct_settings_differ_between_environments() {
 }
 
 #[test]
+fn what_the_host_and_arguments_say_is_not_said_for_other_environments() {
+    let manifest = "version = 1\n[environments]\ndev = {}\nstaging = { from = \"host\" }\nprod = { from = \"host\" }\n[settings]\nA = { distinct = true }\n";
+    let files = [("ringfence.toml", manifest), (".env.dev", "A=dev\n")];
+    World::new(&files)
+        .host(&[("A", "platform")])
+        .check("prod", &["A=platform"]);
+    World::new(&files).host(&[("A", "dev")]).check(
+        "prod",
+        &["A=dev", "!not-distinct .env.dev:1:3 ringfence.toml:7:1"],
+    );
+    let mut world = World::new(&files);
+    world.arguments = vec![("A".into(), "once".into())];
+    world.check("dev", &["A=once"]);
+}
+
+#[test]
 fn the_host_supplies_only_what_is_asked_of_it() {
     let manifest =
         with_settings("A = { from = \"host\", required = false }\nB = { required = false }");
