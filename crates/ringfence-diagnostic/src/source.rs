@@ -1,7 +1,5 @@
 //! The texts that diagnostics point into, and which parts of them may be shown.
 
-use std::borrow::Cow;
-
 use crate::span::{Place, Position, SourceId, Span};
 
 /// What stands in an excerpt for text that must not be shown.
@@ -12,15 +10,8 @@ pub struct Source {
     name: String,
     text: String,
     line_starts: Vec<usize>,
-    shown: Shown,
-}
-
-/// Which parts of a source may appear in an excerpt.
-enum Shown {
-    /// Nothing: the state of every source until its reader has said otherwise.
-    Only(Vec<Span>),
-    /// The whole text: it cannot hold a secret.
-    All,
+    /// What an excerpt may show: nothing, until the source's reader has said otherwise.
+    shown: Vec<Span>,
 }
 
 impl Source {
@@ -38,12 +29,7 @@ impl Source {
 
     /// Marks the spans that an excerpt may show; they must be sorted and must not overlap.
     pub fn reveal(&mut self, spans: Vec<Span>) {
-        self.shown = Shown::Only(spans);
-    }
-
-    /// Marks the whole text as fit to be shown.
-    pub fn reveal_all(&mut self) {
-        self.shown = Shown::All;
+        self.shown = spans;
     }
 
     /// The line and column of a byte offset; an offset past the end counts as the end.
@@ -86,22 +72,10 @@ impl Source {
     /// An excerpt of `window` with everything masked that may not be shown, and `spans` moved to where their text
     /// stands in it. A span that lies inside masked text covers the mask.
     #[must_use]
-    pub fn excerpt(&self, window: Span, spans: &[Span]) -> (Cow<'_, str>, Vec<Span>) {
-        match &self.shown {
-            Shown::All => {
-                let moved = spans.iter().map(|span| {
-                    let clip =
-                        |offset: usize| offset.clamp(window.start, window.end) - window.start;
-                    Span::new(clip(span.start), clip(span.end))
-                });
-                (Cow::Borrowed(window.of(&self.text)), moved.collect())
-            }
-            Shown::Only(shown) => {
-                let masked = Masked::new(&self.text, window, shown);
-                let moved = spans.iter().map(|span| masked.moved(*span)).collect();
-                (Cow::Owned(masked.text), moved)
-            }
-        }
+    pub fn excerpt(&self, window: Span, spans: &[Span]) -> (String, Vec<Span>) {
+        let masked = Masked::new(&self.text, window, &self.shown);
+        let moved = spans.iter().map(|span| masked.moved(*span)).collect();
+        (masked.text, moved)
     }
 }
 
@@ -229,7 +203,7 @@ impl Sources {
             name: name.into(),
             text,
             line_starts,
-            shown: Shown::Only(Vec::new()),
+            shown: Vec::new(),
         });
         id
     }
@@ -283,7 +257,7 @@ mod tests {
         let source = source(text, shown);
         let (excerpt, moved) =
             source.excerpt(Span::new(0, text.len()), &[Span::new(span.0, span.1)]);
-        assert_eq!((excerpt.as_ref(), moved[0].of(&excerpt)), expected);
+        assert_eq!((excerpt.as_str(), moved[0].of(&excerpt)), expected);
     }
 
     #[test]

@@ -29,24 +29,17 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
     let unread = assembly.unread(&environments);
     let declarations = assembly.declarations(&environments);
     let egress = assembly.egress(&environments);
-    let manifest = parts.manifest.map(|(_, manifest)| manifest);
+    let empty = Manifest::default();
+    let manifest = parts.manifest.map_or(&empty, |(_, manifest)| manifest);
     let project = Project {
-        name: manifest
-            .and_then(|manifest| manifest.project.as_ref())
-            .map(|name| name.value.clone()),
-        declared_selector: manifest
-            .and_then(|manifest| manifest.selector.as_ref())
-            .map(|name| name.value.clone()),
+        name: text(manifest.project.as_ref()),
+        declared_selector: text(manifest.selector.as_ref()),
         default: assembly.default(&environments),
         pass: manifest
-            .map(|manifest| {
-                manifest
-                    .pass
-                    .iter()
-                    .map(|name| name.value.clone())
-                    .collect()
-            })
-            .unwrap_or_default(),
+            .pass
+            .iter()
+            .map(|name| name.value.clone())
+            .collect(),
         resources: assembly.resources(declarations.as_ref()),
         environments,
         declarations,
@@ -54,9 +47,13 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
         shared,
         unread,
         is_node: parts.file_names.iter().any(|name| name == "package.json"),
-        has_manifest: manifest.is_some(),
+        has_manifest: parts.manifest.is_some(),
     };
     (project, assembly.diagnostics)
+}
+
+fn text(written: Option<&Spanned<String>>) -> Option<String> {
+    written.map(|written| written.value.clone())
 }
 
 struct Assembly<'a> {
@@ -328,11 +325,10 @@ impl Assembly<'_> {
                 ));
             }
         }
-        let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
         let resources = manifest.resources.iter().map(|resource| Resource {
             name: resource.name.value.clone(),
-            kind: text(&resource.kind),
-            setting: text(&resource.setting),
+            kind: text(resource.kind.as_ref()),
+            setting: text(resource.setting.as_ref()),
         });
         resources.collect()
     }
