@@ -63,6 +63,9 @@ pub fn is_secret(name: &str, declared: Option<bool>, value: &str) -> bool {
 /// It does not matter whether the address is well formed: a password with a space in it is a password too.
 #[must_use]
 pub fn has_credentials(value: &str) -> bool {
+    if !value.bytes().any(|byte| byte == b'@' || byte == b'=') {
+        return false;
+    }
     let after_scheme = value.split_once("://").map(|(_, after)| after);
     let in_url = after_scheme.is_some_and(|after| after.contains('@') && !after.starts_with('@'));
     let before_host = value
@@ -79,9 +82,9 @@ pub fn has_credentials(value: &str) -> bool {
 #[must_use]
 pub fn name_is_secret(name: &str) -> bool {
     const ENDS: &[&str] = &["PASSWORD", "SECRET", "TOKEN", "APIKEY"];
-    let any = |known: &[&str]| {
-        words_of(name).any(|word| known.iter().any(|one| one.eq_ignore_ascii_case(word)))
-    };
+    const PUBLIC: &[&str] = &["PUBLIC", "PUBLISHABLE"];
+    let is_one_of =
+        |word: &str, known: &[&str]| known.iter().any(|one| one.eq_ignore_ascii_case(word));
     let ends = |word: &str| {
         ENDS.iter().any(|end| {
             let tail = word
@@ -91,7 +94,8 @@ pub fn name_is_secret(name: &str) -> bool {
             tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end))
         })
     };
-    (any(SECRET_WORDS) || words_of(name).any(ends)) && !any(&["PUBLIC", "PUBLISHABLE"])
+    let is_secret = words_of(name).any(|word| is_one_of(word, SECRET_WORDS) || ends(word));
+    is_secret && !words_of(name).any(|word| is_one_of(word, PUBLIC))
 }
 
 /// The words of a name, at `_`, `.`, `-` and where a capital follows a small letter.
@@ -128,9 +132,9 @@ fn is_truth_value(value: &str) -> bool {
 /// a short mixture.
 fn is_harmless(value: &str) -> bool {
     const LONGEST: usize = 200;
-    let separator = |c: char| c.is_whitespace() || "-_.,:;/?&=#@+*()[]{}\"'%$!<>|~\\".contains(c);
     let one_line = !value.contains(char::is_control);
-    one_line && value.len() <= LONGEST && value.split(separator).all(is_harmless_word)
+    let parts = || value.split(|character: char| !character.is_alphanumeric());
+    value.len() <= LONGEST && one_line && parts().all(is_harmless_word)
 }
 
 /// A word of letters, a number of up to nine digits, or a mixture of up to five such as `4o`, `v2` or `east1`.
@@ -138,20 +142,23 @@ fn is_harmless_word(word: &str) -> bool {
     const LONGEST_WORD: usize = 20;
     const LONGEST_NUMBER: usize = 9;
     const LONGEST_MIXTURE: usize = 5;
-    let length = word.chars().count();
-    if word.chars().all(char::is_alphabetic) {
-        // Capitals inside small letters are rare in words and common in keys.
-        let flips = word
-            .chars()
-            .skip(1)
-            .zip(word.chars().skip(2))
-            .filter(|(one, other)| one.is_lowercase() && other.is_uppercase());
-        return length <= LONGEST_WORD && flips.count() <= 2;
+    let (mut letters, mut digits, mut humps) = (0, 0, 0);
+    let mut previous_is_small = false;
+    for character in word.chars() {
+        if character.is_alphabetic() {
+            letters += 1;
+            // Capitals inside small letters are rare in words and common in keys.
+            humps += usize::from(previous_is_small && character.is_uppercase());
+        } else {
+            digits += 1;
+        }
+        previous_is_small = character.is_lowercase();
     }
-    if word.chars().all(|c| c.is_ascii_digit()) {
-        return length <= LONGEST_NUMBER;
+    match (letters, digits) {
+        (length, 0) => length <= LONGEST_WORD && humps <= 3,
+        (0, length) => length <= LONGEST_NUMBER,
+        (letters, digits) => letters + digits <= LONGEST_MIXTURE,
     }
-    word.chars().all(char::is_alphanumeric) && length <= LONGEST_MIXTURE
 }
 
 /// Whether the value is one that people leave to be filled in.
