@@ -1,12 +1,16 @@
 //! How people and machines are told: plain functions from diagnostics to text or records.
 
+mod github;
 mod human;
 mod json;
+mod sarif;
 
 use std::borrow::Cow;
 
-pub use human::{Style, human};
+pub use github::github;
+pub use human::{Style, human, human_ranked};
 pub use json::{DiagnosticRecord, PlaceRecord, records};
+pub use sarif::{Ranked, Rule, sarif};
 
 /// A text that cannot move a terminal's cursor or change its title: control characters but line ends are replaced.
 #[must_use]

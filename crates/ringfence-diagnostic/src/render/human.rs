@@ -29,6 +29,35 @@ impl Default for Style {
 /// One report, without a line end at its end.
 #[must_use]
 pub fn human(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
+    report(diagnostic, level(diagnostic), sources, style)
+}
+
+/// The same, with a severity's own name in the place of `error` or `warning`.
+#[must_use]
+pub fn human_ranked(
+    diagnostic: &Diagnostic,
+    severity: &'static str,
+    sources: &Sources,
+    style: Style,
+) -> String {
+    let level = level(diagnostic).with_name(severity);
+    report(diagnostic, level, sources, style)
+}
+
+fn level(diagnostic: &Diagnostic) -> Level<'static> {
+    match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    }
+}
+
+fn report(
+    diagnostic: &Diagnostic,
+    level: Level<'static>,
+    sources: &Sources,
+    style: Style,
+) -> String {
     let renderer = if style.colour {
         Renderer::styled()
     } else {
@@ -37,11 +66,6 @@ pub fn human(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String
     let renderer = renderer
         .term_width(style.width)
         .decor_style(DecorStyle::Ascii);
-    let level = match diagnostic.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-        Severity::Note => Level::NOTE,
-    };
     let title = level
         .primary_title(without_controls(&diagnostic.message))
         .id(diagnostic.code);
