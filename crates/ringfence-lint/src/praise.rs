@@ -1,0 +1,111 @@
+//! What a project does right, in a few sentences: people who are told only what is wrong stop listening.
+
+use ringfence_model::tier::Tier;
+use ringfence_model::value::endpoint::Url;
+
+use crate::finding::Finding;
+use crate::layout::{Format, Role};
+use crate::name::Resource;
+use crate::survey::{Entry, Environment, Survey};
+use crate::value::Strength;
+
+/// Findings of none of these checks, where the project has what they look at, deserve a sentence.
+struct Praise {
+    checks: &'static [&'static str],
+    applies: fn(&Survey) -> bool,
+    sentence: &'static str,
+}
+
+const PRAISES: &[Praise] = &[
+    Praise {
+        checks: &["shared-resource", "partial-isolation"],
+        applies: |survey| {
+            have_several(survey, |entry| {
+                Url::parse(&entry.value)
+                    .is_some_and(|url| Resource::of_scheme(url.scheme).is_some())
+            })
+        },
+        sentence: "no two environments share a database, cache, queue, bucket or index",
+    },
+    Praise {
+        checks: &["shared-secret"],
+        applies: |survey| have_several(survey, |entry| entry.strength == Some(Strength::Strong)),
+        sentence: "no two environments share a secret",
+    },
+    Praise {
+        checks: &["live-key-outside-production"],
+        applies: |survey| {
+            survey
+                .environments()
+                .any(|(_, one)| one.tier < Tier::Production)
+        },
+        sentence: "no live key outside production",
+    },
+    Praise {
+        checks: &["debug-in-production", "posture-inversion"],
+        applies: has_production,
+        sentence: "production is as careful as every environment below it",
+    },
+    Praise {
+        checks: &[
+            "local-address-in-production",
+            "foreign-endpoint",
+            "production-inherits-default",
+        ],
+        applies: has_production,
+        sentence: "production names its own hosts",
+    },
+    Praise {
+        checks: &["gitignore-gap", "committed-secret"],
+        applies: ignores_env_files,
+        sentence: "git ignores every env file",
+    },
+    Praise {
+        checks: &[],
+        applies: |survey| {
+            survey
+                .of_format(Format::Dotenv)
+                .any(|file| file.is_template())
+        },
+        sentence: "a template says what a new colleague has to fill in",
+    },
+];
+
+/// The sentences; `found` is what all checks find.
+#[must_use]
+pub fn of(survey: &Survey, found: &[Finding]) -> Vec<&'static str> {
+    let is_clean = |checks: &[&str]| !found.iter().any(|finding| checks.contains(&finding.check));
+    let deserved = PRAISES
+        .iter()
+        .filter(|praise| (praise.applies)(survey) && is_clean(praise.checks));
+    deserved.map(|praise| praise.sentence).collect()
+}
+
+/// Whether two environments of one program both have settings of a kind, so that there was something to compare, and
+/// everything could be read.
+fn have_several(survey: &Survey, is_of_kind: impl Fn(&Entry) -> bool) -> bool {
+    let has = |environment: &Environment| {
+        let mut own = survey
+            .settings(environment)
+            .filter(|setting| !setting.inherited);
+        own.any(|setting| is_of_kind(setting.entry))
+    };
+    let compared = survey
+        .families
+        .iter()
+        .any(|family| family.environments.iter().filter(|one| has(one)).count() > 1);
+    compared && survey.unread.is_empty()
+}
+
+fn has_production(survey: &Survey) -> bool {
+    survey.productions().next().is_some()
+}
+
+fn ignores_env_files(survey: &Survey) -> bool {
+    let is_filled_in = |role: &Role| !matches!(role, Role::Template(_));
+    let mut files = survey
+        .of_format(Format::Dotenv)
+        .filter(|file| is_filled_in(&file.role))
+        .peekable();
+    files.peek().is_some() && files.all(|file| survey.is_git_ignored(&file.path))
+}
