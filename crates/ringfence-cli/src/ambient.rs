@@ -2,6 +2,8 @@
 //!
 //! Nothing else in the program touches any of these; everything else takes what this room gives as plain data.
 
+mod walk;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -16,6 +18,8 @@ use ringfence_model::host::Host;
 
 use crate::args::Color;
 use crate::failure::{Failure, exit};
+
+pub(crate) use walk::{Walk, walk};
 
 /// Keeps what is in this process's memory out of core files and crash messages.
 ///
@@ -166,19 +170,23 @@ const MAX_FILE_BYTES: u64 = 32 << 20;
 
 /// The bytes of a regular file of bounded size.
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(path, MAX_FILE_BYTES)
+}
+
+/// The bytes of a regular file of at most `most` bytes.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut bytes =
-        Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(most)).unwrap_or(0));
     fs::File::open(path)?
-        .take(MAX_FILE_BYTES + 1)
+        .take(most + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    if bytes.len() as u64 > most {
         return Err(io::Error::other(format!(
             "it is larger than {} MiB",
-            MAX_FILE_BYTES >> 20
+            most >> 20
         )));
     }
     Ok(bytes)
@@ -203,6 +211,19 @@ pub(crate) fn file_names(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Re
 /// The user who owns a folder.
 pub(crate) fn owner(folder: &Path) -> Option<u32> {
     fs::metadata(folder).ok().map(|metadata| metadata.uid())
+}
+
+/// The folder at a path, links followed.
+pub(crate) fn real_folder(path: &Path) -> io::Result<PathBuf> {
+    let folder = fs::canonicalize(path)?;
+    fs::read_dir(&folder)?;
+    Ok(folder)
+}
+
+/// Shows a line on the terminal in the place of the one shown before; an empty one takes it away.
+pub(crate) fn status(line: &str) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = write!(io::stderr().lock(), "\r\x1b[2K{line}");
 }
 
 /// Whether something is there.

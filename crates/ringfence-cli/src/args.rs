@@ -40,6 +40,7 @@ pub(crate) enum Color {
 
 const EXAMPLES: &str = "\
 Examples:
+  ringfence check                     look for mistakes across environments
   ringfence run dev -- npm start      start a command in dev
   APP_ENV=test ringfence run -- pytest
   ringfence show prod                 every setting of prod, secrets masked, with file and line
@@ -47,11 +48,27 @@ Examples:
   ringfence explain DATABASE_URL      where it is set, and which source wins
   ringfence init                      write ringfence.toml from what is there
 
-Exit codes: 0 fine, 2 usage, 4 denied, 70 Ringfence's own fault, 78 configuration refused.
+Exit codes: 0 fine, 1 findings of `check`, 2 usage, 4 denied, 70 Ringfence's own fault, 78 configuration refused.
 `run` and `shell` pass on the command's code; 125 could not set up, 126 cannot execute, 127 not found.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Look for mistakes across the environments of a project; no manifest needed
+    #[command(after_help = "\
+Examples:
+  ringfence check                          look at the project around the working directory
+  ringfence check ../other-project -v      and say what is right, too
+  ringfence check --min-severity high --format github
+  ringfence check --baseline check.json --write-baseline
+  ringfence check --baseline check.json    only what is new blocks
+  ringfence check --fix                    quote what loaders read differently
+
+A finding is left out by a comment with a reason, on its line or alone on the line before:
+  # ringfence: ignore[weak-secret] the database is thrown away after each run
+
+Exit codes: 0 no findings, 1 findings at or above the threshold, 2 usage, 78 something could not be read.")]
+    Check(Check),
+
     /// Start a command inside an environment
     #[command(after_help = "\
 Examples:
@@ -110,17 +127,90 @@ Examples:
 
 impl Command {
     /// Whether `--json` was asked for.
-    pub(crate) const fn prints_json(&self) -> bool {
+    pub(crate) fn prints_json(&self) -> bool {
         match self {
             Self::Show(arguments) => arguments.json,
             Self::Explain(arguments) => arguments.json,
             Self::Diff(arguments) => arguments.json,
             Self::Doctor(arguments) => arguments.json,
+            Self::Check(arguments) => arguments.format() == Format::Json,
             Self::Run(_) | Self::Shell(_) | Self::Init(_) | Self::Completions(_) | Self::Man(_) => {
                 false
             }
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The folder to look at; without it, the project around the working directory
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+
+    /// Short for `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    /// Leave out findings below this severity
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = MinSeverity::Low)]
+    pub(crate) min_severity: MinSeverity,
+
+    /// A file of known findings, which do not block
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Write the present findings into the baseline's file
+    #[arg(long, requires = "baseline")]
+    pub(crate) write_baseline: bool,
+
+    /// Mend what can be mended without changing what anything means
+    #[arg(long)]
+    pub(crate) fix: bool,
+
+    /// Say what is right, and what was looked at
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// List all checks
+    #[arg(long, conflicts_with_all = ["path", "baseline", "fix"])]
+    pub(crate) list: bool,
+}
+
+impl Check {
+    /// How findings are printed.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// For programs; described by docs/check.schema.json
+    Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
+    /// Annotations in a GitHub workflow
+    Github,
+}
+
+/// The least severity that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MinSeverity {
+    /// Everything
+    Low,
+    /// What will mislead somebody
+    Medium,
+    /// What breaks or opens an environment
+    High,
+    /// What loses data, leaks a secret, or runs the wrong reality
+    Critical,
 }
 
 /// Which environment, and what is set on top of it.

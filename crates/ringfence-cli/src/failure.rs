@@ -6,6 +6,8 @@ use ringfence_diagnostic::{Diagnostic, Sources};
 pub(crate) mod exit {
     /// Everything went well.
     pub(crate) const FINE: u8 = 0;
+    /// `check` has findings at or above the threshold.
+    pub(crate) const FINDINGS: u8 = 1;
     /// The arguments make no sense.
     pub(crate) const USAGE: u8 = 2;
     /// A rule does not allow it.

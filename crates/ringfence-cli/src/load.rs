@@ -35,7 +35,11 @@ pub(crate) struct Loaded {
 
 /// Reads the project around the working directory.
 pub(crate) fn load(ambient: &Ambient) -> Result<Loaded, Failure> {
-    let root = root(&ambient.directory);
+    load_at(root(&ambient.directory), ambient)
+}
+
+/// Reads the project in a folder.
+pub(crate) fn load_at(root: PathBuf, ambient: &Ambient) -> Result<Loaded, Failure> {
     let names =
         ambient::file_names(&root, is_looked_at).map_err(|error| cannot_read(&root, error))?;
     let mut sources = Sources::new();
@@ -145,6 +149,18 @@ fn root(start: &Path) -> PathBuf {
         .copied()
         .unwrap_or(start);
     root.to_owned()
+}
+
+/// The top of the repository around a folder, or the folder itself outside of any; never a folder of another user.
+pub(crate) fn repository(start: &Path) -> PathBuf {
+    let owner = ambient::owner(start);
+    let own = start
+        .ancestors()
+        .take_while(|folder| ambient::owner(folder) == owner);
+    let top = own.into_iter().find(|folder| {
+        ambient::exists(&folder.join(".git")) || ambient::exists(&folder.join(MANIFEST))
+    });
+    top.unwrap_or(start).to_owned()
 }
 
 /// A path of the project as seen from the working directory.

@@ -4,6 +4,7 @@ mod ambient;
 mod args;
 mod commands;
 mod failure;
+mod gather;
 mod load;
 mod output;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, failure::Failure> {
     match command {
+        Command::Check(arguments) => commands::check::run(&arguments, ambient, output),
         Command::Run(arguments) => commands::run::run(&arguments, ambient, output),
         Command::Shell(arguments) => commands::shell::run(&arguments, ambient, output),
         Command::Show(arguments) => commands::show::run(&arguments, ambient, output),

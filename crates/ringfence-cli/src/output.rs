@@ -77,6 +77,14 @@ impl Output {
         painted(self.stdout_colour, tone, text)
     }
 
+    /// How data is set that has source excerpts in it.
+    pub(crate) const fn data_style(&self) -> Style {
+        Style {
+            colour: self.stdout_colour,
+            width: self.style.width,
+        }
+    }
+
     /// Prints data. A reader that has left is no fault of ours.
     pub(crate) fn print(&mut self, text: &str) -> Result<u8, Failure> {
         let mut stdout = io::stdout().lock();

@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use crate::ambient::Ambient;
 use crate::args;
+use ringfence_lint::checks;
+
 use crate::commands::show::{OriginRecord, origin_record, place, shown_value};
 use crate::failure::Failure;
 use crate::load::{Loaded, load};
@@ -19,8 +21,18 @@ use crate::output::{Output, Tone};
 /// The book's page on messages: what each code means.
 const MESSAGES: &str = include_str!("../../../../docs/book/src/messages.md");
 
-/// The paragraph on a message's code. Codes have hyphens in them, and names of settings have none.
-fn message(code: &str) -> Option<&'static str> {
+/// What is known of a check's id or a message's code, which may be the same word: `check` finds what `run` refuses. Both
+/// have hyphens in them, and names of settings have none.
+fn message(code: &str) -> Option<String> {
+    let page = checks::named(code).map(|check| check.page.trim().to_owned());
+    match (page, refusal(code)) {
+        (Some(page), Some(refusal)) => Some(format!("{page}\n\n## As a refusal\n\n{refusal}")),
+        (page, refusal) => page.or_else(|| refusal.map(str::to_owned)),
+    }
+}
+
+/// The paragraph on a message's code.
+fn refusal(code: &str) -> Option<&'static str> {
     let mut parts = MESSAGES
         .split("\n### ")
         .skip(1)
@@ -66,14 +78,14 @@ pub(crate) fn run(
     output: &mut Output,
 ) -> Result<u8, Failure> {
     let name = arguments.name.as_str();
-    if let Some(paragraph) = message(name) {
+    if let Some(explanation) = message(name) {
         return if arguments.json {
             output.print_json(&MessageRecord {
                 code: name,
-                explanation: paragraph,
+                explanation: &explanation,
             })
         } else {
-            output.print(&format!("{paragraph}\n"))
+            output.print(&format!("{explanation}\n"))
         };
     }
     let loaded = load(ambient)?.checked()?;

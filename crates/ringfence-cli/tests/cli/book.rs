@@ -17,9 +17,12 @@ fn page(path: &str) -> String {
 
 /// The pages with console blocks in them.
 fn pages() -> Vec<PathBuf> {
-    let book = fs::read_dir(workspace().join("docs/book/src")).unwrap();
-    let mut pages: Vec<PathBuf> = book.map(|entry| entry.unwrap().path()).collect();
-    pages.push(workspace().join("README.md"));
+    let mut pages = vec![workspace().join("README.md")];
+    for folder in ["docs/book/src", "docs/book/src/checks"] {
+        let folder = fs::read_dir(workspace().join(folder)).unwrap();
+        pages.extend(folder.map(|entry| entry.unwrap().path()));
+    }
+    pages.retain(|path| path.is_file());
     pages.sort();
     pages
 }
@@ -174,7 +177,8 @@ fn the_table_of_contents_is_whole() {
         .iter()
         .filter(|path| !path.ends_with("README.md") && !path.ends_with("SUMMARY.md"))
     {
-        let name = path.file_name().unwrap().to_string_lossy();
+        let name = path.strip_prefix(workspace().join("docs/book/src"));
+        let name = name.unwrap().to_string_lossy();
         assert!(
             summary.contains(&format!("({name})")),
             "{name} in SUMMARY.md"

@@ -10,15 +10,26 @@ use serde_json::Value;
 /// Which of our crates each of them may use.
 const EDGES: &[(&str, &[&str])] = &[
     ("ringfence-diagnostic", &[]),
+    ("ringfence-dialect", &[]),
     ("ringfence-syntax", &["ringfence-diagnostic"]),
     (
         "ringfence-model",
         &["ringfence-diagnostic", "ringfence-syntax"],
     ),
     (
+        "ringfence-lint",
+        &[
+            "ringfence-diagnostic",
+            "ringfence-dialect",
+            "ringfence-syntax",
+            "ringfence-model",
+        ],
+    ),
+    (
         "ringfence-cli",
         &[
             "ringfence-diagnostic",
+            "ringfence-lint",
             "ringfence-syntax",
             "ringfence-model",
         ],
@@ -32,6 +43,8 @@ const KEPT: &[(&str, &str)] = &[
     ("clap_mangen", "ringfence-cli"),
     ("rustix", "ringfence-cli"),
     ("annotate-snippets", "ringfence-diagnostic"),
+    ("ignore", "ringfence-lint"),
+    ("saphyr-parser", "ringfence-syntax"),
     ("toml_edit", "ringfence-syntax"),
     ("regex-syntax", "ringfence-model"),
 ];

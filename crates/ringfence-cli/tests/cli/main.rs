@@ -11,6 +11,7 @@
 mod accidents;
 mod book;
 mod canary;
+mod check;
 mod compare;
 mod example;
 mod floor_plan;
