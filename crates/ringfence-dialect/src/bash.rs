@@ -1,7 +1,7 @@
 //! bash 5.2, `set -a; . ./.env`: the text is a program. What sets variables is carried out; any command word, command
 //! substitution or redirection ends the reading.
 //!
-//! Left out, and told as [`Stop::Refused`]: arithmetic, patterns and substrings in `${…}`, and the parameters that only
+//! Left out, and told as [`crate::outcome::Stop::Refused`]: arithmetic, patterns and substrings in `${…}`, and the parameters that only
 //! the running shell knows (`$$`, `$0`, `$-`, `$_`). The shell's own variables (`$RANDOM`, `$PWD`) count as unset
 //! unless the caller has them, and the caller's script has no arguments. Compound commands (`if`, `{`, `(`) are commands
 //! whatever stands in them.

@@ -1,6 +1,6 @@
 //! One secret opens two environments.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use ringfence_model::tier::Tier;
 
@@ -30,7 +30,7 @@ struct Use<'a> {
 }
 
 fn run(survey: &Survey, findings: &mut Findings) {
-    let mut uses: HashMap<&str, Vec<Use<'_>>> = HashMap::new();
+    let mut uses: BTreeMap<&str, Vec<Use<'_>>> = BTreeMap::new();
     for (index, family) in survey.families.iter().enumerate() {
         if family.format == Format::Workflow || family.format == Format::Phpunit {
             continue;
@@ -88,7 +88,7 @@ fn shared(secret: &str, mut uses: Vec<Use<'_>>) -> Vec<Finding> {
         return finding(&uses, false).into_iter().collect();
     }
     // What everybody could guess is the same in two places by accident, unless it is the same setting of one program.
-    let mut by_setting: HashMap<(usize, String), Vec<Use<'_>>> = HashMap::new();
+    let mut by_setting: BTreeMap<(usize, String), Vec<Use<'_>>> = BTreeMap::new();
     for one in uses {
         by_setting
             .entry((one.family, one.name.clone()))
