@@ -8,6 +8,7 @@ use ringfence_lint::checks::REGISTRY;
 use ringfence_lint::finding::{Confidence, Finding, Severity};
 use ringfence_lint::praise;
 use ringfence_lint::survey::Survey;
+use ringfence_model::tier::same_word;
 use serde::Serialize;
 
 use crate::args::{self, Format};
@@ -185,11 +186,11 @@ impl<'a> Report<'a> {
 
     /// What was looked at: files and environments.
     fn scope(&self) -> String {
-        let mut names: Vec<(&str, usize)> = Vec::new();
+        // `dev` in one folder and `development` in another are one environment to a reader.
+        let mut names: Vec<&str> = Vec::new();
         for (_, environment) in self.survey.environments() {
-            match names.iter_mut().find(|(name, _)| *name == environment.name) {
-                Some((_, count)) => *count += 1,
-                None => names.push((&environment.name, 1)),
+            if !names.iter().any(|name| same_word(name, &environment.name)) {
+                names.push(&environment.name);
             }
         }
         let files = match self.survey.files.len() {
@@ -197,7 +198,6 @@ impl<'a> Report<'a> {
             1 => "1 file".to_owned(),
             count => format!("{count} files"),
         };
-        let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
         match names.as_slice() {
             [] => format!("{files}, no environments"),
             [one] => format!("{files}, one environment: {one}"),
