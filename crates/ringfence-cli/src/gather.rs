@@ -42,7 +42,10 @@ pub(crate) fn gather(root: &Path, ambient: &Ambient) -> Result<Survey, Failure> 
         text: Err(why),
     });
     input.files.extend(unread);
-    input.tracked = tracked(root);
+    if let Some(repository) = Repository::around(root) {
+        input.tracked = repository.tracked();
+        input.outer_ignores = repository.outer_ignores();
+    }
     Ok(Survey::of(input, sources))
 }
 
@@ -102,33 +105,70 @@ fn read(path: &Path, all: &mut usize) -> Result<String, String> {
     })
 }
 
-/// The paths below `root` that git tracks.
-fn tracked(root: &Path) -> Option<HashSet<String>> {
-    let (top, git) = root.ancestors().find_map(|folder| {
-        let git = folder.join(".git");
-        ambient::exists(&git).then_some((folder, git))
-    })?;
-    let index = index_of(top, &git)?;
-    let bytes = ambient::read_at_most(&index, MAX_INDEX_BYTES).ok()?;
-    let below = root.strip_prefix(top).ok()?.to_str()?.to_owned();
-    let prefix = if below.is_empty() { below } else { below + "/" };
-    let paths = git_index::paths(&bytes).ok()?.into_iter();
-    Some(
-        paths
-            .filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned))
-            .collect(),
-    )
+/// The repository that a folder is in.
+struct Repository<'a> {
+    root: &'a Path,
+    /// The folder with `.git` in it.
+    top: &'a Path,
+    /// The way from there to the root, `""` or ending in `/`.
+    way: String,
+    /// Where git keeps its own files.
+    git: PathBuf,
 }
 
-/// Where the index is: in `.git`, or in the folder that a worktree's `.git` file names.
-fn index_of(top: &Path, git: &Path) -> Option<PathBuf> {
+impl<'a> Repository<'a> {
+    fn around(root: &'a Path) -> Option<Self> {
+        let top = root
+            .ancestors()
+            .find(|folder| ambient::exists(&folder.join(".git")))?;
+        let way = root.strip_prefix(top).ok()?.to_str()?.to_owned();
+        Some(Self {
+            root,
+            top,
+            way: if way.is_empty() { way } else { way + "/" },
+            git: git_folder(top)?,
+        })
+    }
+
+    /// The paths below the root that git tracks.
+    fn tracked(&self) -> Option<HashSet<String>> {
+        let bytes = ambient::read_at_most(&self.git.join("index"), MAX_INDEX_BYTES).ok()?;
+        let paths = git_index::paths(&bytes).ok()?.into_iter();
+        let below = paths.filter_map(|path| path.strip_prefix(&self.way).map(str::to_owned));
+        Some(below.collect())
+    }
+
+    /// The patterns that stand above the root: the repository's own list first, then those of the folders on the way.
+    fn outer_ignores(&self) -> Vec<(String, String)> {
+        let exclude = (self.git.join("info/exclude"), self.way.clone());
+        let mut files = vec![exclude];
+        let mut folders: Vec<&Path> = self
+            .root
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| folder.starts_with(self.top))
+            .collect();
+        folders.reverse();
+        for folder in folders {
+            let way = self.root.strip_prefix(folder).ok().and_then(Path::to_str);
+            files.extend(way.map(|way| (folder.join(".gitignore"), format!("{way}/"))));
+        }
+        files
+            .into_iter()
+            .filter_map(|(path, way)| Some((way, read(&path, &mut 0).ok()?)))
+            .collect()
+    }
+}
+
+/// `.git` itself, or the folder that a worktree's `.git` file names.
+fn git_folder(top: &Path) -> Option<PathBuf> {
     const LONGEST: u64 = 4096;
-    match ambient::read_at_most(git, LONGEST) {
-        Err(_) => Some(git.join("index")),
+    let git = top.join(".git");
+    match ambient::read_at_most(&git, LONGEST) {
+        Err(_) => Some(git),
         Ok(text) => {
             let text = String::from_utf8(text).ok()?;
-            let folder = text.strip_prefix("gitdir:")?.trim();
-            Some(top.join(folder).join("index"))
+            Some(top.join(text.strip_prefix("gitdir:")?.trim()))
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Input {
     pub files: Vec<RawFile>,
     /// Paths of links that [`is_looked_at`] chose: what they lead to is read where it is.
     pub links: HashSet<String>,
+    /// Patterns of git that stand above the project's root, nearest last: the way from their folder to the root, `""` or
+    /// ending in `/`, and their text.
+    pub outer_ignores: Vec<(String, String)>,
     /// The paths that git tracks; `None` where there is no git, or its index cannot be read.
     pub tracked: Option<HashSet<String>>,
     /// The environments that a manifest declares: every name and alias, and the tier.
@@ -219,7 +222,8 @@ impl Survey {
                 Err(why) => survey.unread.push((file.path, why)),
             }
         }
-        survey.gitignore = ignored::Patterns::of(&survey, Format::Gitignore);
+        survey.gitignore =
+            ignored::Patterns::of(&survey, Format::Gitignore).below(&input.outer_ignores);
         survey.dockerignore = ignored::Patterns::of(&survey, Format::Dockerignore);
         family::assemble(&mut survey);
         wiring::assemble(&mut survey);

@@ -329,6 +329,43 @@ fn git_says_what_is_tracked() {
 }
 
 #[test]
+fn patterns_above_the_folder_count_too() {
+    let secret = "API_TOKEN=9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c\n";
+    let world = World::new(&[
+        (".gitignore", ".env.prod\n/apps/api/.env.test\n"),
+        ("apps/.gitignore", ".env.staging\n"),
+        ("apps/api/.env.prod", secret),
+        ("apps/api/.env.staging", secret),
+        ("apps/api/.env.test", secret),
+        ("apps/api/.env.ci", secret),
+    ]);
+    fs::remove_dir_all(world.path(".git")).unwrap();
+    let git = |arguments: &[&str]| world.any_command("git").args(arguments).output().unwrap();
+    git(&["init", "-q"]);
+    git(&["add", ".gitignore"]);
+    let gaps = |world: &World| {
+        let outcome = world.ringfence(&["check", "apps/api", "--json"]);
+        let record: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let findings = record["findings"].as_array().unwrap().iter();
+        let gaps = findings.filter(|finding| finding["check"] == "gitignore-gap");
+        gaps.map(|finding| finding["subject"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(gaps(&world), [".env.ci"]);
+    world.write(".git/info/exclude", ".env.ci\n");
+    assert_eq!(gaps(&world), Vec::<String>::new());
+    // Git agrees.
+    let ignored = git(&[
+        "check-ignore",
+        "apps/api/.env.prod",
+        "apps/api/.env.staging",
+        "apps/api/.env.test",
+        "apps/api/.env.ci",
+    ]);
+    assert_eq!(String::from_utf8_lossy(&ignored.stdout).lines().count(), 4);
+}
+
+#[test]
 fn a_check_is_listed_and_explained() {
     let world = World::new(&[]);
     let list = world.ringfence(&["check", "--list"]);

@@ -10,43 +10,74 @@ use crate::layout::Format;
 /// How many lines of one file count: each pattern becomes part of an automaton.
 const MOST: usize = 5000;
 
-/// The patterns of all files of one kind, by the folder that they stand in.
+/// The patterns of all files of one kind.
 #[derive(Default)]
-pub(super) struct Patterns(BTreeMap<String, Gitignore>);
+pub(super) struct Patterns {
+    /// By the folder that they stand in.
+    inside: BTreeMap<String, Gitignore>,
+    /// Those above the root, nearest last, with the way from their folder to the root.
+    outside: Vec<(String, Gitignore)>,
+}
 
 impl Patterns {
     pub(super) fn of(survey: &Survey, format: Format) -> Self {
         let files = survey.of_format(format).filter_map(|file| {
-            let mut builder = GitignoreBuilder::new("/");
-            for line in survey.sources.text(file.source).lines().take(MOST) {
-                // A pattern that is no pattern matches nothing, as git has it.
-                let _ = builder.add_line(None, line);
-            }
-            Some((file.folder().to_owned(), builder.build().ok()?))
+            let patterns = compiled(survey.sources.text(file.source))?;
+            Some((file.folder().to_owned(), patterns))
         });
-        Self(files.collect())
+        Self {
+            inside: files.collect(),
+            outside: Vec::new(),
+        }
+    }
+
+    /// The same with patterns that stand above the root.
+    pub(super) fn below(mut self, outer: &[(String, String)]) -> Self {
+        let outside = outer
+            .iter()
+            .filter_map(|(way, text)| Some((way.clone(), compiled(text)?)));
+        self.outside = outside.collect();
+        self
     }
 
     /// Whether the patterns match; those of the nearest folder that says anything count.
     pub(super) fn matches(&self, path: &str) -> bool {
-        let mut folder = path;
-        loop {
-            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
-            let below = path
-                .strip_prefix(folder)
-                .unwrap_or(path)
-                .trim_start_matches('/');
-            if let Some(patterns) = self.0.get(folder) {
-                let found = patterns.matched_path_or_any_parents(format!("/{below}"), false);
-                if !found.is_none() {
-                    return found.is_ignore();
-                }
-            }
-            if folder.is_empty() {
-                return false;
-            }
-        }
+        let inside = folders_above(path).find_map(|folder| {
+            let below = path.strip_prefix(folder)?.trim_start_matches('/');
+            says(self.inside.get(folder)?, below)
+        });
+        let outside = || {
+            let nearest_first = self.outside.iter().rev();
+            nearest_first
+                .filter_map(|(way, patterns)| says(patterns, &format!("{way}{path}")))
+                .next()
+        };
+        inside.or_else(outside).unwrap_or(false)
     }
+}
+
+/// The folders that a file is in, the nearest first, the root (`""`) last.
+fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(folder_of(path), |folder| folder_of(folder)).chain(std::iter::once(""))
+}
+
+fn folder_of(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
+}
+
+fn compiled(text: &str) -> Option<Gitignore> {
+    let mut builder = GitignoreBuilder::new("/");
+    for line in text.lines().take(MOST) {
+        // A pattern that is no pattern matches nothing, as git has it.
+        let _ = builder.add_line(None, line);
+    }
+    builder.build().ok()
+}
+
+/// What patterns say of a path from their own folder; `None` where they say nothing.
+fn says(patterns: &Gitignore, path: &str) -> Option<bool> {
+    let found = patterns.matched_path_or_any_parents(format!("/{path}"), false);
+    (!found.is_none()).then(|| found.is_ignore())
 }
 
 /// `# ringfence: ignore[check-id] reason`
