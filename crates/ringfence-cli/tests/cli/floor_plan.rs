@@ -25,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "ringfence-model",
         ],
     ),
+    ("ringfence-sandbox", &["ringfence-model"]),
     (
         "ringfence-cli",
         &[
@@ -32,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "ringfence-lint",
             "ringfence-syntax",
             "ringfence-model",
+            "ringfence-sandbox",
         ],
     ),
 ];
@@ -41,7 +43,7 @@ const KEPT: &[(&str, &str)] = &[
     ("clap", "ringfence-cli"),
     ("clap_complete", "ringfence-cli"),
     ("clap_mangen", "ringfence-cli"),
-    ("rustix", "ringfence-cli"),
+    
     ("annotate-snippets", "ringfence-diagnostic"),
     ("ignore", "ringfence-lint"),
     ("saphyr-parser", "ringfence-syntax"),

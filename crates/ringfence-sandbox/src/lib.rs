@@ -1,0 +1,1 @@
+//! Starts a process inside its environment, and keeps the others out of its reach.
