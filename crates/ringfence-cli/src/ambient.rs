@@ -19,7 +19,7 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
-pub(crate) use walk::{Walk, walk};
+pub(crate) use walk::{NEAR, WHOLE, Walk, walk};
 
 /// Keeps what is in this process's memory out of core files and crash messages.
 ///
@@ -323,6 +323,11 @@ pub(crate) fn execute(program: &OsStr, arguments: &[OsString], block: &Block) ->
         .env_clear()
         .envs(&block.variables)
         .exec();
+    not_executed(error, program, block)
+}
+
+/// Why a program could not be executed.
+pub(crate) fn not_executed(error: io::Error, program: &OsStr, block: &Block) -> ExecuteError {
     match error.kind() {
         io::ErrorKind::NotFound if find(program, block).is_some() => ExecuteError::NoInterpreter,
         io::ErrorKind::NotFound => ExecuteError::NotFound,
