@@ -241,7 +241,7 @@ mod tests {
     fn key(prefix: &str) -> String {
         format!(
             "{prefix}{}",
-            "4eC39HqLyjWDarjtT1zdp7dcAbCdEfGhIjKlMnOpQrStUv"
+            "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2Yz3Ab4Cd5E"
         )
     }
 
