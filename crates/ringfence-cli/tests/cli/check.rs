@@ -475,9 +475,35 @@ const CANARIES: &[(&str, &str)] = &[
         "auth:\n  token: CANARY\nother: CANARY\n",
     ),
     ("config/production.yaml", "host: \"CANARY\nx: 1\n"),
+    // What may be meant as a value stands where a key would, and other environments have no such key.
+    (
+        "settings.dev.yml",
+        "auth:\n  token: {CANARY}\n  port: 1\nlist: [? CANARY, {CANARY: x}: y]\n",
+    ),
+    (
+        "settings.staging.yml",
+        "auth:\n  token: {CANARY, CANARY}\n  port: 1\n  debug: false\n",
+    ),
+    (
+        "settings.prod.yml",
+        "auth:\n  token:\n    ? CANARY\n  port: x\n  debug: true\n",
+    ),
+    (
+        "appsettings.Production.json",
+        "{\"token\": \"CANARY\" \"CANARY\"\n",
+    ),
+    (
+        "appsettings.Staging.json",
+        "{\"token\": {\"CANARY\"}, CANARY\n",
+    ),
+    (
+        "config/staging.toml",
+        "token = CANARY\n[CANARY\n\"CANARY\"\n",
+    ),
+    ("config/dev.toml", "token = \"CANARY\ndebug = true\n"),
     (
         "docker-compose.prod.yml",
-        "services:\n  web:\n    env_file: .env.dev\n    environment:\n      - API_TOKEN=${API_TOKEN:-CANARY}\n      - CANARY\n",
+        "services:\n  web:\n    env_file: .env.dev\n    environment:\n      - API_TOKEN=${API_TOKEN:-CANARY}\n      - CANARY\n  api:\n    environment: {CANARY, \"CANARY\"}\n    env_file: .env.dev\n",
     ),
     (
         "Dockerfile",

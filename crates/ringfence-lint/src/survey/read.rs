@@ -411,6 +411,9 @@ fn nested(survey: &Survey, parsed: &tree::Parsed, text: &str, role: &Role) -> Re
             sections(survey, document, &role)
         })
         .collect();
+    for part in &mut parts {
+        part.entries.retain(|entry| is_setting(entry, text));
+    }
     // A file with nothing in it still stands for its environment.
     if parts.is_empty() {
         parts.push(part(role.clone(), None, Vec::new()));
@@ -437,6 +440,11 @@ fn nested(survey: &Survey, parsed: &tree::Parsed, text: &str, role: &Role) -> Re
         repeated: repeated.collect(),
         ..Reading::plain(parts)
     }
+}
+
+/// Whether a name is one: in `token: {hunter2}`, where neither sign nor value stands after it, it may be the value.
+fn is_setting(written: &Written, text: &str) -> bool {
+    !written.value_span.of(text).is_empty() || tree::has_sign(written.name_span, text)
 }
 
 /// The environment that one document of several is for, as Spring writes it.
@@ -501,6 +509,7 @@ fn compose_file(parsed: &tree::Parsed, text: &str, role: &Role) -> Reading {
                 .flat_map(|build| &build.arguments),
         )
         .map(|variable| variable.name_span)
+        .filter(|name| tree::has_sign(*name, text))
         .collect();
     let files = services
         .iter()
