@@ -48,8 +48,10 @@ pub(super) fn file(survey: &mut Survey, path: String, text: String) {
         let margins = margins(source.text());
         source.reveal(sorted(reading.shown.into_iter().chain(margins)));
     }
-    if let Some(problem) = reading.problem {
-        survey.unread.push((path.clone(), problem));
+    match reading.problem {
+        Some(Problem::Unreadable(why)) => survey.unread.push((path.clone(), why)),
+        Some(Problem::Templated) => survey.templated.push(path.clone()),
+        None => {}
     }
     let ignores = ignored::comments(survey.sources.text(source));
     survey.files.push(File {
@@ -101,7 +103,15 @@ pub(super) struct Reading {
     pub(super) content: Content,
     pub(super) shown: Vec<Span>,
     pub(super) repeated: Vec<(String, Span, Span)>,
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Problem>,
+}
+
+/// Why a nested file was not read to its end.
+pub(super) enum Problem {
+    /// There is a mistake in it, in a few words.
+    Unreadable(String),
+    /// It is a template of another language's, and not meant to be read as it stands.
+    Templated,
 }
 
 impl Reading {
@@ -310,17 +320,17 @@ fn with_tree(parsed: &tree::Parsed, text: &str, parts: impl Fn(&Node) -> Vec<Sec
     }
 }
 
-/// Why a nested file could not be read to its end. A file that is a template of another language's is not meant to be
-/// read as it stands.
-fn problem(parsed: &tree::Parsed, text: &str) -> Option<String> {
-    if ["<%", "{{", "{%"].iter().any(|mark| text.contains(mark)) {
-        return None;
-    }
+/// Why a nested file could not be read to its end.
+fn problem(parsed: &tree::Parsed, text: &str) -> Option<Problem> {
     let unreadable = parsed
         .diagnostics
         .iter()
         .find(|one| one.code == "unreadable-file")?;
-    unreadable.labels.first().map(|label| label.text.clone())
+    if ["<%", "{{", "{%"].iter().any(|mark| text.contains(mark)) {
+        return Some(Problem::Templated);
+    }
+    let label = unreadable.labels.first()?;
+    Some(Problem::Unreadable(label.text.clone()))
 }
 
 /// Besides the keys, an excerpt may show the names in lists of names and values.
