@@ -461,6 +461,58 @@ fn hostile_files_are_bounded_and_named() {
     );
 }
 
+/// `ringfence check` with at most so many KiB of address space.
+fn check_within(world: &World, kibibytes: usize) -> Outcome {
+    let script = format!("ulimit -c 0; ulimit -v {kibibytes}; exec \"$0\" check");
+    let mut command = world.any_command("/bin/sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_ringfence")]);
+    Outcome::of(&command.output().unwrap())
+}
+
+/// The KiB, to the next 5,000, that looking at next to nothing takes: mostly the program itself.
+fn least_memory() -> usize {
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    let enough = |kibibytes: &usize| check_within(&world, *kibibytes).code == Some(0);
+    (10_000..600_000).step_by(5_000).find(enough).unwrap()
+}
+
+#[test]
+fn memory_is_bounded_whatever_the_files_sizes() {
+    let least = least_memory();
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    let large = fs::File::create(world.path(".env.prod")).unwrap();
+    large.set_len(100_000_000).unwrap();
+    let line = format!("API_TOKEN={}\n", "x".repeat(10_000_000));
+    world.write(".env.staging", line);
+    // Too little to hold even the smaller one once.
+    let outcome = check_within(&world, least + 4_000);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for part in [
+        "low[unreadable-file]: `.env.prod` was not read: it is larger than 5 MiB",
+        "low[unreadable-file]: `.env.staging` was not read: it is larger than 5 MiB",
+        "2 low",
+    ] {
+        assert!(
+            outcome.stdout.contains(part),
+            "{part} is not in {outcome:?}"
+        );
+    }
+
+    let line = format!("API_TOKEN={}\n", "x".repeat(5_000_000));
+    let world = World::new(&[(".env.dev", "A=1\n"), (".env.prod", &line)]);
+    // What is read and looked at is there a few times, and never shown.
+    let outcome = check_within(&world, least + 12 * 5_000);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome
+            .stdout
+            .contains("high[placeholder-secret]: `API_TOKEN` of `prod`")
+            && outcome.stdout.len() < 2_000,
+        "{} bytes of report",
+        outcome.stdout.len()
+    );
+}
+
 /// A file of every kind, with a canary where values, comments and lines that cannot be read stand.
 const CANARIES: &[(&str, &str)] = &[
     (".env", "APP_ENV=dev\nSHARED_TOKEN=CANARY\n"),
