@@ -258,6 +258,41 @@ fn a_baseline_that_cannot_be_read_is_refused() {
 }
 
 #[test]
+fn the_baseline_holds_findings_below_the_threshold_too() {
+    let world = World::new(&[(".env.prod", "LOG_LEVEL=debug\n")]);
+    let quiet = ["--min-severity", "critical"];
+    let baseline = ["check", "--baseline", "known.json", "--write-baseline"];
+    world.ringfence(&[&baseline[..], &quiet].concat());
+    assert!(
+        world.read("known.json").contains("debug-in-production"),
+        "{}",
+        world.read("known.json")
+    );
+}
+
+#[test]
+fn what_cannot_be_written_is_no_finding() {
+    let world = project();
+    let baseline = [
+        "check",
+        "--baseline",
+        "nowhere/known.json",
+        "--write-baseline",
+    ];
+    let outcome = world.ringfence(&baseline);
+    assert_eq!(outcome.code, Some(70), "{outcome:?}");
+    let mut command = world.command();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    command.arg("check").stdout(full.unwrap());
+    let outcome = Outcome::of(&command.output().unwrap());
+    assert_eq!(outcome.code, Some(70), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("standard output cannot be written"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
 fn fixing_quotes_what_is_ambiguous_and_leaves_the_rest_alone() {
     let text =
         "# kept\r\nexport A=plain\r\nGREETING=hello world   # said\r\nURL=http://x/?a=1&b=2\r\n";
