@@ -344,9 +344,7 @@ impl Survey {
     /// Whether the file is in the repository, or will be with the next `git add`.
     #[must_use]
     pub fn is_shared_by_git(&self, path: &str) -> bool {
-        self.is_tracked(path)
-            .unwrap_or_else(|| !self.is_git_ignored(path))
-            || (self.is_tracked(path) == Some(false) && !self.is_git_ignored(path))
+        self.is_tracked(path) == Some(true) || !self.is_git_ignored(path)
     }
 
     /// Whether the place, or the file, asks to leave a finding out.

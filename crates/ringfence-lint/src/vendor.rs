@@ -309,7 +309,7 @@ mod tests {
         vendors
     }
 
-    fn check_page(head: &str, rows: Vec<String>) {
+    fn check_page(head: &str, rows: &[String]) {
         let table = format!("\n\n{head}\n{}\n\n", rows.join("\n"));
         assert!(PAGE.contains(&table), "the page's table is not:{table}");
     }
@@ -331,11 +331,13 @@ mod tests {
             cells.collect::<Vec<_>>().join(", ")
         };
         let rows = vendors(PREFIXES.iter().map(|one| one.vendor)).into_iter();
-        let rows = rows.map(|vendor| {
-            let (live, test) = (cell(vendor, Class::Live), cell(vendor, Class::Test));
-            format!("| {vendor} | {live} | {test} |")
-        });
-        check_page("| vendor | live | test |\n|---|---|---|", rows.collect());
+        let rows: Vec<String> = rows
+            .map(|vendor| {
+                let (live, test) = (cell(vendor, Class::Live), cell(vendor, Class::Test));
+                format!("| {vendor} | {live} | {test} |")
+            })
+            .collect();
+        check_page("| vendor | live | test |\n|---|---|---|", &rows);
         assert_eq!(PAGE.matches("\n|---").count(), 2, "two tables only");
     }
 
@@ -346,15 +348,14 @@ mod tests {
             spans.join(", ")
         };
         let rows = vendors(MODES.iter().map(|(vendor, _)| *vendor)).into_iter();
-        let rows = rows.map(|vendor| {
-            let own = MODES.iter().filter(|(other, _)| *other == vendor);
-            let names: Vec<&str> = own.map(|(_, name)| *name).collect();
-            format!("| {vendor} | {} |", spans(&names))
-        });
-        check_page(
-            "| vendor | settings that end in |\n|---|---|",
-            rows.collect(),
-        );
+        let rows: Vec<String> = rows
+            .map(|vendor| {
+                let own = MODES.iter().filter(|(other, _)| *other == vendor);
+                let names: Vec<&str> = own.map(|(_, name)| *name).collect();
+                format!("| {vendor} | {} |", spans(&names))
+            })
+            .collect();
+        check_page("| vendor | settings that end in |\n|---|---|", &rows);
         let words = format!("live: {}; test: {}.", spans(LIVE_MODES), spans(TEST_MODES));
         assert!(PAGE.contains(&words), "the page does not say {words}");
     }

@@ -169,8 +169,8 @@ fn values(survey: &Survey) -> Vec<String> {
 fn own_words(check: &str) -> String {
     let name = format!("../src/checks/{}.rs", check.replace('-', "_"));
     let code = fs::read_to_string(folder().join(name)).unwrap();
-    let end = code.find("#[cfg(test)]").unwrap_or(code.len());
-    code[..end].to_owned()
+    let (code, _) = code.split_once("#[cfg(test)]").unwrap_or((&code, ""));
+    code.to_owned()
 }
 
 /// What holds for every finding of every check.

@@ -158,7 +158,17 @@ pub(super) struct Written {
     pub(super) name_span: Span,
     pub(super) value: String,
     pub(super) value_span: Span,
-    pub(super) is_item: bool,
+}
+
+impl Written {
+    pub(super) fn new(name: (&str, Span), value: (&str, Span)) -> Self {
+        Self {
+            name: name.0.to_owned(),
+            name_span: name.1,
+            value: value.0.to_owned(),
+            value_span: value.1,
+        }
+    }
 }
 
 /// A part that does not know its file yet.
@@ -182,11 +192,11 @@ fn entry(survey: &mut Survey, written: Written) -> Entry {
         strength: strength_of(&about, &written),
         vendor: vendor::class(&about.canonical, about.mode_of, written.value.trim()),
         about,
+        is_item: written.name.ends_with("[]"),
         name: written.name,
         name_span: written.name_span,
         value: written.value,
         value_span: written.value_span,
-        is_item: written.is_item,
     }
 }
 
@@ -209,20 +219,12 @@ fn dotenv_file(source: SourceId, text: &str, role: &Role) -> Reading {
     let mut repeated = Vec::new();
     let mut entries = Vec::new();
     for assignment in parsed.tree.assignments() {
-        let value = assignment.value;
-        let entry = Written {
-            name: assignment.name.of(text).to_owned(),
-            name_span: assignment.name,
-            value: value.literal(text).map_or_else(
-                || value.inner.of(text).to_owned(),
-                |literal| literal.into_owned(),
-            ),
-            value_span: value.span,
-            is_item: false,
-        };
+        let (name, value) = (assignment.name, assignment.value);
+        let literal = value.literal(text);
+        let literal = literal.as_deref().unwrap_or_else(|| value.inner.of(text));
+        let entry = Written::new((name.of(text), name), (literal, value.span));
         let before = first.insert(entry.name.clone(), (entry.name_span, entry.value.clone()));
-        if let Some((span, other)) = before.filter(|(_, other)| *other != entry.value) {
-            let _ = other;
+        if let Some((span, _)) = before.filter(|(_, other)| *other != entry.value) {
             repeated.push((entry.name.clone(), span, entry.name_span));
         }
         entries.push(entry);
@@ -243,13 +245,11 @@ fn properties_file(text: &str, role: &Role) -> Reading {
             documents.resize_with(entry.document + 1, Vec::new);
         }
         if let Some(document) = documents.get_mut(entry.document) {
-            document.push(Written {
-                name: entry.key,
-                name_span: entry.key_span,
-                value: entry.value,
-                value_span: entry.value_span,
-                is_item: false,
-            });
+            let (key, value) = (&entry.key, &entry.value);
+            document.push(Written::new(
+                (key, entry.key_span),
+                (value, entry.value_span),
+            ));
         }
     }
     if documents.is_empty() {
@@ -278,13 +278,7 @@ fn document(role: &Role, entries: Vec<Written>) -> Section {
 fn phpunit_file(text: &str) -> Reading {
     let entries: Vec<Written> = phpunit::parse(text)
         .into_iter()
-        .map(|entry| Written {
-            name: entry.name,
-            name_span: entry.name_span,
-            value: entry.value,
-            value_span: entry.value_span,
-            is_item: false,
-        })
+        .map(|one| Written::new((&one.name, one.name_span), (&one.value, one.value_span)))
         .collect();
     let role = Role::Environment("testing".to_owned());
     Reading {
@@ -374,29 +368,19 @@ pub(super) fn entries(node: &Node, way: &str) -> Vec<Written> {
 }
 
 fn collect(node: &Node, way: &str, key: Option<Span>, entries: &mut Vec<Written>) {
-    let entry = |value: &str| Written {
-        name: way.to_owned(),
-        name_span: key.unwrap_or(node.span),
-        value: value.to_owned(),
-        value_span: node.span,
-        is_item: way.ends_with("[]"),
-    };
+    let entry = |value: &str| Written::new((way, key.unwrap_or(node.span)), (value, node.span));
     match &node.kind {
         Kind::Null => entries.push(entry("")),
         Kind::Scalar(text, Quoted::No | Quoted::Yes) => entries.push(entry(text)),
         Kind::List(items) => {
             for item in items {
-                match named_item(item) {
-                    Some((name, Some(value))) if value.as_str().is_some() => {
-                        entries.push(Written {
-                            name: name.as_str().unwrap_or("").to_owned(),
-                            name_span: name.span,
-                            value: value.as_str().unwrap_or("").to_owned(),
-                            value_span: value.span,
-                            is_item: false,
-                        });
-                    }
-                    _ => collect(item, &format!("{way}[]"), key, entries),
+                let named = named_item(item).and_then(|(name, value)| {
+                    let value = (value?.as_str()?, value?.span);
+                    Some(Written::new((name.as_str()?, name.span), value))
+                });
+                match named {
+                    Some(written) => entries.push(written),
+                    None => collect(item, &format!("{way}[]"), key, entries),
                 }
             }
         }
@@ -533,13 +517,8 @@ fn compose_file(parsed: &tree::Parsed, text: &str, role: &Role) -> Reading {
     );
     let parts = services.iter().map(|service| {
         let entries = service.environment.iter().filter_map(|variable| {
-            Some(Written {
-                name: variable.name.clone(),
-                name_span: variable.name_span,
-                value: variable.value.clone()?,
-                value_span: variable.value_span,
-                is_item: false,
-            })
+            let value = (variable.value.as_deref()?, variable.value_span);
+            Some(Written::new((&variable.name, variable.name_span), value))
         });
         part(role.clone(), Some(service.name.clone()), entries.collect())
     });
