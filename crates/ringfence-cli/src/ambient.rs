@@ -179,15 +179,17 @@ pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(most)).unwrap_or(0));
+    let too_large = || io::Error::other(format!("it is larger than {} MiB", most >> 20));
+    if metadata.len() > most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // It may grow meanwhile, and files of `/proc` say that they are empty.
     fs::File::open(path)?
         .take(most + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!(
-            "it is larger than {} MiB",
-            most >> 20
-        )));
+        return Err(too_large());
     }
     Ok(bytes)
 }
