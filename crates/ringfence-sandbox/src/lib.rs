@@ -1,1 +1,5 @@
 //! Starts a process inside its environment, and keeps the others out of its reach.
+
+pub mod filter;
+#[cfg(target_os = "linux")]
+mod sys;

@@ -1,0 +1,3 @@
+//! The system calls that need `unsafe`.
+
+pub(crate) mod filter;
