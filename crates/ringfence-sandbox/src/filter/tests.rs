@@ -18,8 +18,8 @@ impl Data {
         match offset {
             0 => Some(self.number),
             4 => Some(self.audit),
-            16..64 if offset % 8 == 0 => Some(argument((offset - 16) / 8)? as u32),
-            20..64 if offset % 4 == 0 => Some((argument((offset - 20) / 8)? >> 32) as u32),
+            16..64 if offset.is_multiple_of(8) => Some(argument((offset - 16) / 8)? as u32),
+            20..64 if offset.is_multiple_of(4) => Some((argument((offset - 20) / 8)? >> 32) as u32),
             _ => None,
         }
     }

@@ -1,11 +1,17 @@
-#![expect(unsafe_code, reason = "seccomp's notifications, another process's memory and socket options by number are in no safe library")]
+#![expect(
+    unsafe_code,
+    reason = "seccomp's notifications, another process's memory and socket options by number are in no safe library"
+)]
 //! The supervisor's side of a seccomp filter, and what it must know of the one who called.
 //!
 //! `ioctl`s: seccomp_unotify(2). Everything that comes from the caller is data; nothing here believes it.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// `connect(number, address, length)`, as somebody called it. They wait until it is answered.
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +44,41 @@ impl<T> Roomy<T> {
 
 /// Whether the kernel's structures fit into ours; without that nothing may be received.
 pub(crate) fn sizes_fit() -> io::Result<bool> {
-    let mut sizes = libc::seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
+    let mut sizes = libc::seccomp_notif_sizes {
+        seccomp_notif: 0,
+        seccomp_notif_resp: 0,
+        seccomp_data: 0,
+    };
     // SAFETY: the kernel writes one `seccomp_notif_sizes`, which lives until the call returns.
-    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_NOTIF_SIZES, 0, &raw mut sizes) };
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_GET_NOTIF_SIZES,
+            0,
+            &raw mut sizes,
+        )
+    };
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(usize::from(sizes.seccomp_notif) <= size_of::<Roomy<libc::seccomp_notif>>()
-        && usize::from(sizes.seccomp_notif_resp) <= size_of::<Roomy<libc::seccomp_notif_resp>>())
+    Ok(
+        usize::from(sizes.seccomp_notif) <= size_of::<Roomy<libc::seccomp_notif>>()
+            && usize::from(sizes.seccomp_notif_resp)
+                <= size_of::<Roomy<libc::seccomp_notif_resp>>(),
+    )
 }
 
 /// Takes the next call. `ENOENT`: its caller has gone meanwhile. Blocks when there is none.
 pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<Notification> {
     let mut call = Roomy::<libc::seccomp_notif>::zeroed();
     // SAFETY: the kernel writes its `seccomp_notif`, for which `sizes_fit` has found room.
-    check(unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) })?;
+    check(unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_RECV,
+            &raw mut call,
+        )
+    })?;
     let [number, address, length, ..] = call.known.data.args;
     Ok(Notification {
         id: call.known.id,
@@ -66,7 +92,13 @@ pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<Notification> {
 /// Whether the caller still waits. If so, its thread number meant the same thread all the time since `receive`.
 pub(crate) fn still_waits(listener: BorrowedFd<'_>, id: u64) -> bool {
     // SAFETY: the kernel reads one `u64`, which lives until the call returns.
-    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0 }
+    unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+            &raw const id,
+        ) == 0
+    }
 }
 
 /// Puts `socket` in the place of the caller's descriptor `number`.
@@ -76,7 +108,10 @@ pub(crate) fn inject(
     socket: BorrowedFd<'_>,
     close_on_exec: bool,
 ) -> io::Result<()> {
-    let (Ok(srcfd), Ok(newfd)) = (u32::try_from(socket.as_raw_fd()), u32::try_from(call.number)) else {
+    let (Ok(srcfd), Ok(newfd)) = (
+        u32::try_from(socket.as_raw_fd()),
+        u32::try_from(call.number),
+    ) else {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     };
     let add = libc::seccomp_notif_addfd {
@@ -84,10 +119,20 @@ pub(crate) fn inject(
         flags: libc::SECCOMP_ADDFD_FLAG_SETFD as u32,
         srcfd,
         newfd,
-        newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
+        newfd_flags: if close_on_exec {
+            libc::O_CLOEXEC as u32
+        } else {
+            0
+        },
     };
     // SAFETY: the kernel reads one `seccomp_notif_addfd`, whose size is part of the request's number.
-    check(unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const add) })
+    check(unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+            &raw const add,
+        )
+    })
 }
 
 /// Lets the call return 0, or fail with `errno`. It is never let through to the kernel.
@@ -96,35 +141,71 @@ pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, errno: Option<i32>) -> i
     response.known.id = id;
     response.known.error = errno.map_or(0, |errno| -errno.abs());
     // SAFETY: the kernel reads its `seccomp_notif_resp`, for which `sizes_fit` has found room; the rest is zero.
-    check(unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) })
+    check(unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SEND,
+            &raw const response,
+        )
+    })
 }
 
 /// Copies memory of `thread`; the number of bytes, which is all that can be read from there on.
 pub(crate) fn read_memory(thread: i32, address: u64, into: &mut [u8]) -> io::Result<usize> {
     let start = usize::try_from(address).map_err(|_| io::Error::from_raw_os_error(libc::EFAULT))?;
-    let ours = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
-    let theirs = libc::iovec { iov_base: std::ptr::without_provenance_mut(start), iov_len: into.len() };
+    let ours = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: into.len(),
+    };
+    let theirs = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(start),
+        iov_len: into.len(),
+    };
     // SAFETY: the kernel writes at most `into.len()` bytes to `into`; the other address is never followed in this process.
-    let read = unsafe { libc::process_vm_readv(thread, &raw const ours, 1, &raw const theirs, 1, 0) };
+    let read =
+        unsafe { libc::process_vm_readv(thread, &raw const ours, 1, &raw const theirs, 1, 0) };
     usize::try_from(read).map_err(|_| io::Error::last_os_error())
 }
 
 /// One socket option, as many bytes of it as there are.
-pub(crate) fn option<const N: usize>(socket: BorrowedFd<'_>, level: i32, name: i32) -> io::Result<[u8; N]> {
+pub(crate) fn option<const N: usize>(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+) -> io::Result<[u8; N]> {
     let mut value = [0; N];
     let mut length = libc::socklen_t::try_from(N).unwrap_or(0);
     // SAFETY: the kernel writes at most `length` bytes to `value`, and its `length`.
     check(unsafe {
-        libc::getsockopt(socket.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut length)
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &raw mut length,
+        )
     })?;
     Ok(value)
 }
 
 /// Sets one socket option.
-pub(crate) fn set_option(socket: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+pub(crate) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+    value: &[u8],
+) -> io::Result<()> {
     let length = libc::socklen_t::try_from(value.len()).unwrap_or(0);
     // SAFETY: the kernel reads `length` bytes of `value`.
-    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), length) })
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast(),
+            length,
+        )
+    })
 }
 
 /// connect(2) with an address in the kernel's form.
@@ -134,8 +215,24 @@ pub(crate) fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> 
     check(unsafe { libc::connect(socket.as_raw_fd(), address.as_ptr().cast(), length) })
 }
 
+/// Tells the runtime of a descriptor that will be waited for.
+pub(crate) fn watch_readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the runtime owns the descriptor, whose number stays the same and open until it is dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
+}
+
+/// The same for one that somebody else owns.
+pub(crate) fn watch_writable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedFd<'_>>> {
+    // SAFETY: the number stays the same, and open as long as the borrow, which outlives the runtime's use of it.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::WRITABLE) }?)
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// What the kernel takes of an argument whose type is `int`.
