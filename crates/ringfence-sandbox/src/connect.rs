@@ -17,11 +17,15 @@
 //! the error when it asks again. A caught signal that waits longer than a tenth of a second ends a blocking call with `EINTR`, and the
 //! connection goes on, as POSIX says; `SO_SNDTIMEO` ends it with `EINPROGRESS`.
 //!
-//! The new socket takes the place of the old one. The options in `attempt` are carried over, and so are the flags of the file and of
-//! the descriptor. Not carried over: a local address that was bound, other options, copies of the descriptor (`dup`, `fork`), which
-//! stay as they were, and its place in an `epoll` it was put into before `connect` (Boost.Asio, nginx and Netty's native transport do
-//! so). Of several addresses a non-blocking socket gets the first that does not fail at once.
+//! The new socket takes the place of the old one, with the options in `attempt`, the flags of the file and of the descriptor, and
+//! its entries in the caller's `epoll` lists. Not carried over: a local address that was bound, other options, copies of the descriptor
+//! (`dup`, `fork`), which stay as they were, and entries in a list under the number of a copy,
+//! or in one that is not among the caller's first 1,024 descriptors. Of several addresses a non-blocking
+//! socket gets the first that does not fail at once.
 //! `SO_PEERCRED` at the other end of a UNIX socket shows this process.
+//!
+//! Under `Supervised` the caller holds sockets of the host's network. It cannot connect them elsewhere, but one that has failed it may
+//! bind to a port of the host, and listen: what must not do so must not have [`Decision::Connect`].
 //!
 //! # What the supervisor needs
 //!
@@ -32,6 +36,7 @@
 
 mod attempt;
 mod caller;
+mod watch;
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -362,8 +367,10 @@ impl<P: Policy> Supervisor<P> {
                 last = Reply::Errno(errno);
                 continue;
             }
-            return match attempt.inject(socket.as_fd()) {
-                _ if begun == Begun::Gone => Reply::Nothing,
+            if begun == Begun::Gone {
+                return Reply::Nothing;
+            }
+            return match attempt.inject(socket.as_fd()).await {
                 Ok(()) => self.conclude(caller, socket.as_fd(), begun),
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Reply::Nothing,
                 Err(error) => Reply::Errno(attempt::errno(&error)),

@@ -13,8 +13,8 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fcntl_getfl, fcntl_setfl, open
 use rustix::net::{AddressFamily, SocketFlags, SocketType, getpeername, socket_with};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Wanted;
 use super::caller::Caller;
+use super::{Wanted, watch};
 use crate::sys::notify;
 
 /// Where to connect to, from this process's namespaces.
@@ -231,17 +231,20 @@ impl Attempt<'_> {
         (!patience.is_zero()).then_some(patience)
     }
 
-    /// Gives the caller the socket, with the flags of the one it replaces.
-    pub(super) fn inject(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+    /// Gives the caller the socket, with the flags and in the `epoll` lists of the one it replaces.
+    pub(super) async fn inject(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         if !self.caller.non_blocking {
             fcntl_setfl(socket, fcntl_getfl(socket)? - OFlags::NONBLOCK)?;
         }
+        let watches = watch::find(self.caller).await;
         notify::inject(
             self.listener,
             &self.caller.call,
             socket,
             self.caller.close_on_exec(),
-        )
+        )?;
+        watch::renew(watches, self.caller, socket).await;
+        Ok(())
     }
 }
 

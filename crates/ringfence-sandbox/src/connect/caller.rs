@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,11 @@ impl Caller {
     /// What the kernel calls their socket, now and for good.
     pub(super) fn cookie(&self) -> Option<u64> {
         attempt::cookie(self.socket.as_fd())
+    }
+
+    /// Another of their descriptors.
+    pub(super) fn descriptor(&self, number: RawFd) -> Option<OwnedFd> {
+        pidfd_getfd(process(self.call.thread)?, number, PidfdGetfdFlags::empty()).ok()
     }
 
     /// Whether their descriptor is closed by `exec`. Only `/proc` tells.

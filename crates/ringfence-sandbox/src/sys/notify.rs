@@ -227,6 +227,69 @@ pub(crate) fn watch_writable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedF
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::WRITABLE) }?)
 }
 
+/// An entry of an `epoll` list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// The descriptor's number, by which its owner changes and removes the entry.
+    pub(crate) number: RawFd,
+    /// What is waited for.
+    pub(crate) events: u32,
+    /// What the owner is told.
+    pub(crate) data: u64,
+}
+
+/// Puts `new` in the place of `old` in somebody's list.
+///
+/// The kernel takes an entry's number from the one who makes it. So this is done by a thread which leaves our table of descriptors
+/// and puts the files under that number in a table of its own, where nothing else uses any.
+pub(crate) fn replace_entry(
+    list: BorrowedFd<'_>,
+    entry: Entry,
+    old: BorrowedFd<'_>,
+    new: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let [list, old, new] = [list, old, new].map(|fd| fd.as_raw_fd());
+    let act = move || {
+        // SAFETY: the thread ends after this, and uses until then the numbers of this function alone.
+        check(unsafe { libc::unshare(libc::CLONE_FILES) })?;
+        let [list, old, new] = [
+            above(list, entry.number)?,
+            above(old, entry.number)?,
+            above(new, entry.number)?,
+        ];
+        let mut event = libc::epoll_event {
+            events: entry.events,
+            u64: entry.data,
+        };
+        // SAFETY: all numbers are of the table that this thread alone has; the kernel reads one `epoll_event`.
+        unsafe {
+            check(libc::dup2(old, entry.number))?;
+            check(libc::epoll_ctl(
+                list,
+                libc::EPOLL_CTL_DEL,
+                entry.number,
+                &raw mut event,
+            ))?;
+            check(libc::dup2(new, entry.number))?;
+            check(libc::epoll_ctl(
+                list,
+                libc::EPOLL_CTL_ADD,
+                entry.number,
+                &raw mut event,
+            ))
+        }
+    };
+    let failed = || io::Error::from(io::ErrorKind::Other);
+    std::thread::scope(|scope| scope.spawn(act).join()).unwrap_or_else(|_| Err(failed()))
+}
+
+/// A copy of a descriptor that is not in the way of `number`.
+fn above(fd: RawFd, number: RawFd) -> io::Result<RawFd> {
+    // SAFETY: makes a descriptor, and changes none.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, number.saturating_add(1)) };
+    check(copy).map(|()| copy)
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 {
         Err(io::Error::last_os_error())
