@@ -17,7 +17,7 @@
 //! the error when it asks again. A caught signal that waits longer than a tenth of a second ends a blocking call with `EINTR`, and the
 //! connection goes on, as POSIX says; `SO_SNDTIMEO` ends it with `EINPROGRESS`.
 //!
-//! The new socket takes the place of the old one, with the options in `attempt`, the flags of the file and of the descriptor, and
+//! The new socket takes the place of the old one, with the options in `socket`, the flags of the file and of the descriptor, and
 //! its entries in the caller's `epoll` lists. Not carried over: a local address that was bound, other options, copies of the descriptor
 //! (`dup`, `fork`), which stay as they were, and entries in a list under the number of a copy,
 //! or in one that is not among the caller's first 1,024 descriptors. Of several addresses a non-blocking
@@ -36,6 +36,7 @@
 
 mod attempt;
 mod caller;
+mod socket;
 mod watch;
 
 use std::collections::{HashSet, VecDeque};
@@ -58,8 +59,9 @@ use tokio::task::JoinSet;
 
 use crate::filter::Instruction;
 use crate::sys::notify::{self, Notification};
-use attempt::{Attempt, Begun, Place, Standing};
+use attempt::{Attempt, Begun, Place};
 use caller::{Caller, Trouble};
+use socket::Standing;
 
 /// Where somebody wants to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +221,7 @@ impl<P: Policy> Supervisor<P> {
         Ok(Self {
             listener,
             policy,
-            home: attempt::home(),
+            home: socket::home(),
             untold: Mutex::default(),
         })
     }
@@ -290,7 +292,7 @@ impl<P: Policy> Supervisor<P> {
             Err(errno) => return Reply::Errno(errno),
         };
         if caller.connects_once() && wanted != Wanted::Unspecified {
-            match attempt::standing(caller.socket.as_fd()) {
+            match socket::standing(caller.socket.as_fd()) {
                 Standing::Idle => {}
                 Standing::Connected => return self.tell(caller),
                 Standing::Failed(errno) => return Reply::Errno(errno),
@@ -336,7 +338,7 @@ impl<P: Policy> Supervisor<P> {
     }
 
     async fn inside(&self, caller: &Caller, wanted: &Wanted) -> Reply {
-        let theirs = attempt::network(caller.socket.as_fd());
+        let theirs = socket::network(caller.socket.as_fd());
         if self.home.is_none() || theirs.is_none() || theirs == self.home {
             return Reply::Errno(libc::EACCES);
         }
@@ -358,7 +360,7 @@ impl<P: Policy> Supervisor<P> {
             let socket = match attempt.open(&place) {
                 Ok(socket) => socket,
                 Err(error) => {
-                    last = Reply::Errno(attempt::errno(&error));
+                    last = Reply::Errno(socket::errno(&error));
                     continue;
                 }
             };
@@ -373,7 +375,7 @@ impl<P: Policy> Supervisor<P> {
             return match attempt.inject(socket.as_fd()).await {
                 Ok(()) => self.conclude(caller, socket.as_fd(), begun),
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Reply::Nothing,
-                Err(error) => Reply::Errno(attempt::errno(&error)),
+                Err(error) => Reply::Errno(socket::errno(&error)),
             };
         }
         last
@@ -386,7 +388,7 @@ impl<P: Policy> Supervisor<P> {
             Begun::Failed(errno) => Reply::Errno(errno),
             Begun::Gone => Reply::Nothing,
             Begun::Pending(errno) => {
-                if let (true, Some(cookie)) = (caller.connects_once(), attempt::cookie(socket)) {
+                if let (true, Some(cookie)) = (caller.connects_once(), socket::cookie(socket)) {
                     self.remember(cookie);
                 }
                 Reply::Errno(errno)

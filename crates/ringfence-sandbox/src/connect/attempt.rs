@@ -1,4 +1,4 @@
-//! One connection: the socket made for it, the options it takes over, and waiting without holding anyone else up.
+//! One connection: the socket made for it, and waiting without holding anyone else up.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,10 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fcntl_getfl, fcntl_setfl, openat2};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, getpeername, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::caller::Caller;
+use super::socket::{Standing, carry_options, errno, number, standing};
 use super::{Wanted, watch};
 use crate::sys::notify;
 
@@ -40,15 +41,6 @@ pub(super) enum Begun {
     Failed(i32),
     /// The caller has gone.
     Gone,
-}
-
-/// What has become of a socket that may have been connected before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    Idle,
-    Connecting,
-    Connected,
-    Failed(i32),
 }
 
 pub(super) struct Attempt<'a> {
@@ -263,25 +255,6 @@ async fn settled(socket: BorrowedFd<'_>) -> io::Result<Begun> {
     }
 }
 
-pub(super) fn standing(socket: BorrowedFd<'_>) -> Standing {
-    if getpeername(socket).is_ok() {
-        return Standing::Connected;
-    }
-    match number(socket, libc::SOL_SOCKET, libc::SO_ERROR) {
-        Ok(0) | Err(_) => {}
-        Ok(errno) => return Standing::Failed(errno),
-    }
-    // The first byte of `struct tcp_info`; `include/net/tcp_states.h`.
-    match notify::option::<1>(socket, libc::IPPROTO_TCP, libc::TCP_INFO) {
-        Ok([2 | 3]) => Standing::Connecting,
-        // It listens.
-        Ok([10]) => Standing::Failed(libc::EISCONN),
-        // Connected between the first question and this.
-        Ok([1]) => Standing::Connected,
-        _ => Standing::Idle,
-    }
-}
-
 /// One at a time, lest two calls for one socket leave it non-blocking.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -361,106 +334,4 @@ fn internet(address: &SocketAddr, v6: bool) -> Vec<u8> {
 
 fn family(family: i32) -> [u8; 2] {
     u16::try_from(family).unwrap_or(0).to_ne_bytes()
-}
-
-/// Those that programs set before they connect and that still matter afterwards.
-const NUMBERS: [(i32, i32); 16] = [
-    (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-    (libc::SOL_SOCKET, libc::SO_OOBINLINE),
-    (libc::SOL_SOCKET, libc::SO_PRIORITY),
-    (libc::SOL_SOCKET, libc::SO_RCVLOWAT),
-    (libc::SOL_SOCKET, libc::SO_PASSCRED),
-    (libc::IPPROTO_TCP, libc::TCP_NODELAY),
-    (libc::IPPROTO_TCP, libc::TCP_CORK),
-    (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
-    (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
-    (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
-    (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
-    (libc::IPPROTO_TCP, libc::TCP_SYNCNT),
-    (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT),
-    (libc::IPPROTO_IP, libc::IP_TOS),
-    (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
-    (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS),
-];
-
-/// `struct linger`, and two of `struct timeval`.
-const STRUCTURES: [(i32, usize); 3] = [
-    (libc::SO_LINGER, 8),
-    (libc::SO_RCVTIMEO, 16),
-    (libc::SO_SNDTIMEO, 16),
-];
-
-/// Sets on `to` what differs on `from`: to set a buffer's size, even to what it is, would end its growth.
-fn carry_options(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
-    for (level, name) in NUMBERS {
-        if let (Ok(wanted), Ok(set)) = (number(from, level, name), number(to, level, name))
-            && wanted != set
-        {
-            let _ = notify::set_option(to, level, name, &wanted.to_ne_bytes());
-        }
-    }
-    for (name, length) in STRUCTURES {
-        let structure = |socket| notify::option::<16>(socket, libc::SOL_SOCKET, name);
-        if let (Ok(wanted), Ok(set)) = (structure(from), structure(to))
-            && wanted != set
-        {
-            let _ = notify::set_option(
-                to,
-                libc::SOL_SOCKET,
-                name,
-                wanted.get(..length).unwrap_or_default(),
-            );
-        }
-    }
-    for name in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
-        let size = |socket| number(socket, libc::SOL_SOCKET, name);
-        if let (Ok(wanted), Ok(set)) = (size(from), size(to))
-            && wanted != set
-        {
-            // The kernel doubles what is set, and tells the double (socket(7)).
-            let _ = notify::set_option(to, libc::SOL_SOCKET, name, &(wanted / 2).to_ne_bytes());
-        }
-    }
-}
-
-/// One option that is a number.
-pub(super) fn number(socket: BorrowedFd<'_>, level: i32, name: i32) -> io::Result<i32> {
-    notify::option(socket, level, name).map(i32::from_ne_bytes)
-}
-
-/// What the kernel calls a socket, from its birth to its end and never again.
-pub(super) fn cookie(socket: BorrowedFd<'_>) -> Option<u64> {
-    notify::option(socket, libc::SOL_SOCKET, libc::SO_COOKIE)
-        .ok()
-        .map(u64::from_ne_bytes)
-}
-
-/// What the kernel calls the network namespace of a socket, from Linux 5.14 on; `include/uapi/asm-generic/socket.h`.
-pub(super) fn network(socket: BorrowedFd<'_>) -> Option<u64> {
-    const SO_NETNS_COOKIE: i32 = 71;
-    notify::option(socket, libc::SOL_SOCKET, SO_NETNS_COOKIE)
-        .ok()
-        .map(u64::from_ne_bytes)
-}
-
-/// The network namespace of this process.
-pub(super) fn home() -> Option<u64> {
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .ok()?;
-    network(socket.as_fd())
-}
-
-/// A system call's error for the one who is to have made it.
-pub(super) fn errno(error: &io::Error) -> i32 {
-    match error.raw_os_error() {
-        // Our own limits, not the caller's.
-        Some(libc::EMFILE | libc::ENFILE) => libc::ENOBUFS,
-        Some(errno) => errno,
-        None => libc::EIO,
-    }
 }

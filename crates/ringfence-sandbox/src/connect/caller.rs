@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-use super::{Wanted, attempt};
+use super::Wanted;
+use super::socket::{cookie, errno, number};
 use crate::sys::notify::{self, Notification};
 
 /// From Linux 6.9 on, a descriptor of one thread, which may have files of its own; `include/uapi/linux/pidfd.h`.
@@ -51,9 +52,9 @@ impl Caller {
     fn read(call: Notification) -> Result<Self, Trouble> {
         let socket = socket(&call)?;
         // `ENOTSOCK`, and `EBADF` for `O_PATH`, are the kernel's own answers.
-        let domain = attempt::number(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN)
+        let domain = number(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN)
             .map_err(|error| kernels(&error))?;
-        let kind = attempt::number(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TYPE)
+        let kind = number(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TYPE)
             .map_err(|error| kernels(&error))?;
         let flags = fcntl_getfl(&socket).map_err(|error| Trouble::Errno(error.raw_os_error()))?;
         let address = address(&call)?;
@@ -75,7 +76,7 @@ impl Caller {
 
     /// What the kernel calls their socket, now and for good.
     pub(super) fn cookie(&self) -> Option<u64> {
-        attempt::cookie(self.socket.as_fd())
+        cookie(self.socket.as_fd())
     }
 
     /// Another of their descriptors.
@@ -130,7 +131,7 @@ impl Caller {
     fn internet(&self, address: Option<SocketAddr>) -> Result<Wanted, i32> {
         let address = address.ok_or(libc::EINVAL)?;
         let mapped = self.domain == libc::AF_INET6 && address.ip().to_canonical().is_ipv4();
-        let only = || attempt::number(self.socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY);
+        let only = || number(self.socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY);
         if mapped && matches!(only(), Ok(1..)) {
             return Err(libc::ENETUNREACH);
         }
@@ -219,7 +220,7 @@ fn address(call: &Notification) -> Result<Vec<u8>, Trouble> {
 }
 
 fn kernels(error: &io::Error) -> Trouble {
-    Trouble::Errno(attempt::errno(error))
+    Trouble::Errno(errno(error))
 }
 
 /// `struct sockaddr_in` behind its family.
