@@ -51,7 +51,11 @@ const AGENTS: &[Agent] = &[
         name: "opencode",
         commands: &["opencode"],
         variables: &["OPENCODE"],
-        folders: &[".config/opencode", ".local/share/opencode", ".local/state/opencode"],
+        folders: &[
+            ".config/opencode",
+            ".local/share/opencode",
+            ".local/state/opencode",
+        ],
     },
     Agent {
         name: "Amp",
@@ -92,13 +96,21 @@ const AGENTS: &[Agent] = &[
 ];
 
 /// The agent that is to be started, or that started us.
-pub(crate) fn detect(command: &OsStr, arguments: &[std::ffi::OsString], host: &Host) -> Option<&'static Agent> {
+pub(crate) fn detect(
+    command: &OsStr,
+    arguments: &[std::ffi::OsString],
+    host: &Host,
+) -> Option<&'static Agent> {
     let own = |word: &OsStr| {
         let name = Path::new(word).file_name()?.to_str()?.to_owned();
-        AGENTS.iter().find(|agent| agent.commands.contains(&name.as_str()))
+        AGENTS
+            .iter()
+            .find(|agent| agent.commands.contains(&name.as_str()))
     };
     // `npx claude`, `env X=1 codex`, `sh -c …` is anything: the first words are looked at.
-    let runners = ["npx", "bunx", "pnpx", "uvx", "pipx", "env", "node", "exec", "nice", "time", "command"];
+    let runners = [
+        "npx", "bunx", "pnpx", "uvx", "pipx", "env", "node", "exec", "nice", "time", "command",
+    ];
     let is_runner = Path::new(command)
         .file_name()
         .and_then(OsStr::to_str)
@@ -109,7 +121,9 @@ pub(crate) fn detect(command: &OsStr, arguments: &[std::ffi::OsString], host: &H
     });
     let by_variable = || {
         let is_set = |name: &&str| host.get(name).is_some_and(|value| !value.is_empty());
-        AGENTS.iter().find(|agent| agent.variables.iter().any(|name| is_set(name)))
+        AGENTS
+            .iter()
+            .find(|agent| agent.variables.iter().any(|name| is_set(name)))
     };
     by_name.or_else(by_variable)
 }

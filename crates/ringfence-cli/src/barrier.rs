@@ -28,9 +28,16 @@ pub(crate) struct Demand {
 }
 
 /// What is demanded, by the arguments, the manifest, the tier, and whether an agent is about.
-pub(crate) fn demand(wall: &Wall, environment: &Environment, agent: Option<&Agent>) -> Result<Demand, Failure> {
+pub(crate) fn demand(
+    wall: &Wall,
+    environment: &Environment,
+    agent: Option<&Agent>,
+) -> Result<Demand, Failure> {
     let lower = environment.tier < Tier::Staging;
-    let written = environment.barrier.as_ref().map(|(level, _)| level.as_str());
+    let written = environment
+        .barrier
+        .as_ref()
+        .map(|(level, _)| level.as_str());
     let required = match written {
         Some("off") | None if lower && agent.is_none() => Level::ConfigOnly,
         Some("off") | None => Level::Full,
@@ -44,16 +51,26 @@ pub(crate) fn demand(wall: &Wall, environment: &Environment, agent: Option<&Agen
         if wanted < required {
             return Err(too_weak(environment, wanted, required));
         }
-        return Ok(Demand { wanted, required: wanted });
+        return Ok(Demand {
+            wanted,
+            required: wanted,
+        });
     }
     let wanted = match written {
         Some("off" | "config-only") => Level::ConfigOnly,
         _ => Level::Full,
     };
-    Ok(Demand { wanted, required: required.min(wanted) })
+    Ok(Demand {
+        wanted,
+        required: required.min(wanted),
+    })
 }
 
-fn without(environment: &Environment, lower: bool, written: Option<&str>) -> Result<Demand, Failure> {
+fn without(
+    environment: &Environment,
+    lower: bool,
+    written: Option<&str>,
+) -> Result<Demand, Failure> {
     let none = Demand {
         wanted: Level::ConfigOnly,
         required: Level::ConfigOnly,
@@ -82,7 +99,10 @@ fn too_weak(environment: &Environment, wanted: Level, required: Level) -> Failur
         environment.name
     );
     Failure::error(exit::NOT_SET_UP, message)
-        .hint(format!("ask for `{required}`, or say `barrier = \"{wanted}\"` for `{}` in ringfence.toml", environment.name))
+        .hint(format!(
+            "ask for `{required}`, or say `barrier = \"{wanted}\"` for `{}` in ringfence.toml",
+            environment.name
+        ))
         .into()
 }
 
@@ -99,13 +119,23 @@ pub(crate) struct Around<'a> {
 
 /// The plan for a command.
 pub(crate) fn plan(around: &Around<'_>, program: &OsStr, own: Vec<PathBuf>) -> Plan {
-    let Around { loaded, environment, ambient, .. } = around;
+    let Around {
+        loaded,
+        environment,
+        ambient,
+        ..
+    } = around;
     let others: Vec<(&str, Resolution)> = loaded
         .project
         .environments
         .iter()
         .filter(|other| other.name != environment.name)
-        .map(|other| (other.name.as_str(), loaded.resolve(other, &ambient.host, &[])))
+        .map(|other| {
+            (
+                other.name.as_str(),
+                loaded.resolve(other, &ambient.host, &[]),
+            )
+        })
         .collect();
     let egress = loaded.project.egress.get(&environment.name);
     let passed: Vec<(&str, &str)> = loaded
@@ -122,9 +152,16 @@ pub(crate) fn plan(around: &Around<'_>, program: &OsStr, own: Vec<PathBuf>) -> P
     plan::plan(&Input {
         environment: &environment.name,
         settings: pairs(around.resolution),
-        others: others.iter().map(|(name, resolution)| (*name, pairs(resolution))).collect(),
-        egress: egress.map(|egress| egress.hosts.clone()).unwrap_or_default(),
-        presets: egress.map(|egress| egress.presets.clone()).unwrap_or_default(),
+        others: others
+            .iter()
+            .map(|(name, resolution)| (*name, pairs(resolution)))
+            .collect(),
+        egress: egress
+            .map(|egress| egress.hosts.clone())
+            .unwrap_or_default(),
+        presets: egress
+            .map(|egress| egress.presets.clone())
+            .unwrap_or_default(),
         unnamed,
         ports: loaded.project.ports.clone(),
         places: places(around, program, own, passed),
@@ -133,16 +170,33 @@ pub(crate) fn plan(around: &Around<'_>, program: &OsStr, own: Vec<PathBuf>) -> P
 
 fn pairs(resolution: &Resolution) -> Vec<(&str, &str)> {
     let settings = resolution.settings.iter();
-    settings.map(|(name, setting)| (name.as_str(), setting.value.expose())).collect()
+    settings
+        .map(|(name, setting)| (name.as_str(), setting.value.expose()))
+        .collect()
 }
 
-fn places<'a>(around: &Around<'a>, program: &OsStr, own: Vec<PathBuf>, passed: Vec<(&'a str, &'a str)>) -> Places<'a> {
-    let Around { loaded, environment, ambient, block, .. } = around;
+fn places<'a>(
+    around: &Around<'a>,
+    program: &OsStr,
+    own: Vec<PathBuf>,
+    passed: Vec<(&'a str, &'a str)>,
+) -> Places<'a> {
+    let Around {
+        loaded,
+        environment,
+        ambient,
+        block,
+        ..
+    } = around;
     let folder = |name: &str| {
         let value = block.variables.get(OsStr::new(name))?;
         Some(PathBuf::from(value)).filter(|path| path.is_absolute() && path.parent().is_some())
     };
-    let path = block.variables.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+    let path = block
+        .variables
+        .get(OsStr::new("PATH"))
+        .map(OsString::as_os_str)
+        .unwrap_or_default();
     let program = Path::new(program);
     let (others, awaited) = files_of_others(loaded, environment);
     Places {
@@ -152,12 +206,17 @@ fn places<'a>(around: &Around<'a>, program: &OsStr, own: Vec<PathBuf>, passed: V
         policy: home_policy(environment, around.agent),
         temporary: folder("TMPDIR"),
         runtime: folder("XDG_RUNTIME_DIR"),
-        path: std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect(),
+        path: std::env::split_paths(path)
+            .filter(|folder| folder.is_absolute())
+            .collect(),
         program: (program.components().count() > 1).then(|| ambient.directory.join(program)),
         others,
         awaited,
         passed,
-        agent: around.agent.map(|agent| agent.folders.to_vec()).unwrap_or_default(),
+        agent: around
+            .agent
+            .map(|agent| agent.folders.to_vec())
+            .unwrap_or_default(),
         own,
     }
 }
@@ -173,18 +232,31 @@ fn home_policy(environment: &Environment, agent: Option<&Agent>) -> Home {
 }
 
 /// Files of other environments that are there, and the names of those that may still come.
-fn files_of_others<'a>(loaded: &'a Loaded, environment: &Environment) -> (Vec<(PathBuf, &'a str)>, Vec<PathBuf>) {
+fn files_of_others<'a>(
+    loaded: &'a Loaded,
+    environment: &Environment,
+) -> (Vec<(PathBuf, &'a str)>, Vec<PathBuf>) {
     let project = &loaded.project;
     let mut awaited = Vec::new();
     let mut found: Vec<(PathBuf, &str)> = Vec::new();
     let own: Vec<&str> = environment.paths();
-    for other in project.environments.iter().filter(|other| other.name != environment.name) {
+    for other in project
+        .environments
+        .iter()
+        .filter(|other| other.name != environment.name)
+    {
         let listed = other.paths().into_iter().chain(other.personal.as_deref());
-        found.extend(listed.filter(|path| !own.contains(path)).map(|path| (PathBuf::from(path), other.name.as_str())));
+        found.extend(
+            listed
+                .filter(|path| !own.contains(path))
+                .map(|path| (PathBuf::from(path), other.name.as_str())),
+        );
         let words = std::iter::once(&other.name).chain(&other.aliases).cloned();
         for word in words.chain(other.tier.words().map(str::to_owned)) {
             let file = loaded.root.join(format!(".env.{word}"));
-            if whose(loaded, environment, &word) == Whose::Other(Some(&other.name)) && !awaited.contains(&file) {
+            if whose(loaded, environment, &word) == Whose::Other(Some(&other.name))
+                && !awaited.contains(&file)
+            {
                 awaited.push(file);
             }
         }
@@ -192,8 +264,12 @@ fn files_of_others<'a>(loaded: &'a Loaded, environment: &Environment) -> (Vec<(P
     let wanted = |path: &str| of_another(loaded, environment, path).is_some();
     if let Ok(walk) = ambient::walk(&loaded.root, ambient::NEAR, wanted, |_| {}) {
         for path in walk.files.into_iter().chain(walk.links) {
-            let owner = of_another(loaded, environment, &path).flatten().unwrap_or("");
-            if !own.contains(&path.as_str()) && !found.iter().any(|(known, _)| *known == Path::new(&path)) {
+            let owner = of_another(loaded, environment, &path)
+                .flatten()
+                .unwrap_or("");
+            if !own.contains(&path.as_str())
+                && !found.iter().any(|(known, _)| *known == Path::new(&path))
+            {
                 found.push((PathBuf::from(path), owner));
             }
         }
@@ -213,15 +289,23 @@ fn whose<'a>(loaded: &'a Loaded, environment: &Environment, word: &str) -> Whose
     match loaded.project.named(word) {
         Named::One(found) if found.name == environment.name => Whose::Own,
         Named::One(found) => Whose::Other(Some(&found.name)),
-        Named::Several(several) if several.iter().any(|found| found.name == environment.name) => Whose::Own,
+        Named::Several(several) if several.iter().any(|found| found.name == environment.name) => {
+            Whose::Own
+        }
         Named::Several(_) => Whose::Other(None),
-        Named::None if Tier::of_word(word).is_some_and(|tier| tier != environment.tier) => Whose::Other(None),
+        Named::None if Tier::of_word(word).is_some_and(|tier| tier != environment.tier) => {
+            Whose::Other(None)
+        }
         Named::None => Whose::Nobody,
     }
 }
 
 /// Whose file a path is, where it is another environment's: `.env.prod`, `secrets/prod.json`, `.envs/.production/.django`.
-fn of_another<'a>(loaded: &'a Loaded, environment: &Environment, path: &str) -> Option<Option<&'a str>> {
+fn of_another<'a>(
+    loaded: &'a Loaded,
+    environment: &Environment,
+    path: &str,
+) -> Option<Option<&'a str>> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let other = |word: &str| match whose(loaded, environment, word) {
         Whose::Other(owner) => Some(owner),
@@ -231,7 +315,12 @@ fn of_another<'a>(loaded: &'a Loaded, environment: &Environment, path: &str) -> 
         Some(FileRole::Environment(word) | FileRole::Personal(Some(word))) => return other(&word),
         // Sealed files, keys, backups: the word tells where there is one, and without one they are everybody's.
         Some(FileRole::Foreign) => {
-            let word = name.trim_start_matches(".env").trim_matches(['.', '~']).split(['.', '~']).next().unwrap_or("");
+            let word = name
+                .trim_start_matches(".env")
+                .trim_matches(['.', '~'])
+                .split(['.', '~'])
+                .next()
+                .unwrap_or("");
             return match whose(loaded, environment, word) {
                 Whose::Other(owner) => Some(owner),
                 Whose::Own => None,
@@ -241,7 +330,12 @@ fn of_another<'a>(loaded: &'a Loaded, environment: &Environment, path: &str) -> 
         Some(_) => return None,
         None => {}
     }
-    let kept = folders.split('/').any(|folder| matches!(folder, "secrets" | ".secrets" | ".envs" | "envs" | "environments"));
+    let kept = folders.split('/').any(|folder| {
+        matches!(
+            folder,
+            "secrets" | ".secrets" | ".envs" | "envs" | "environments"
+        )
+    });
     let stem = name.trim_start_matches('.').split('.').next().unwrap_or("");
     if name.ends_with(".env") || kept {
         if let Some(owner) = other(stem) {
@@ -263,7 +357,9 @@ pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
         Event::Unreachable { target, reason } => {
             format!("ringfence: {target} cannot be reached from this machine: {reason}")
         }
-        Event::Published { port } => format!("ringfence: the program's port {port} is at 127.0.0.1:{port}"),
+        Event::Published { port } => {
+            format!("ringfence: the program's port {port} is at 127.0.0.1:{port}")
+        }
         Event::PortTaken { port } => format!(
             "ringfence: the program's port {port} cannot be shown outside: somebody has 127.0.0.1:{port}; stop that, or use another port"
         ),
@@ -271,7 +367,11 @@ pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
         Event::Appeared { path } => format!("ringfence: {path} appeared, and was hidden"),
         Event::Left { processes } => format!(
             "ringfence: {processes} {} left behind, and ended",
-            if *processes == 1 { "process was" } else { "processes were" }
+            if *processes == 1 {
+                "process was"
+            } else {
+                "processes were"
+            }
         ),
     };
     Some(line)
@@ -279,19 +379,32 @@ pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
 
 /// What was refused, and how to allow it.
 fn refused(refusal: &Refusal, environment: &str) -> String {
-    let Refusal { kind, target, environment: owner } = refusal;
-    let belongs = owner.as_ref().map(|owner| format!(" (belongs to {owner})")).unwrap_or_default();
+    let Refusal {
+        kind,
+        target,
+        environment: owner,
+    } = refusal;
+    let belongs = owner
+        .as_ref()
+        .map(|owner| format!(" (belongs to {owner})"))
+        .unwrap_or_default();
     let kind_words = match kind {
         Refused::Connection => "no setting of it names this address",
         Refused::Name => "no setting of it names this host",
         Refused::ServerName => "the TLS greeting names another host than the setting does",
-        Refused::Metadata => "a machine's credentials are given away there, and the setting does not name the address itself",
+        Refused::Metadata => {
+            "a machine's credentials are given away there, and the setting does not name the address itself"
+        }
     };
     let mend = match (owner, kind) {
         (Some(owner), _) => format!("`ringfence run {owner}` is where it can be reached"),
-        (None, Refused::Connection) => format!("to allow it: `[egress] {environment} = [\"{target}\"]`"),
+        (None, Refused::Connection) => {
+            format!("to allow it: `[egress] {environment} = [\"{target}\"]`")
+        }
         (None, Refused::Name) => match plan::preset_of(target) {
-            Some(preset) => format!("to allow it: `[egress] {environment} = [\"preset:{preset}\"]`"),
+            Some(preset) => {
+                format!("to allow it: `[egress] {environment} = [\"preset:{preset}\"]`")
+            }
             None => format!("to allow it: `[egress] {environment} = [\"{target}:443\"]`"),
         },
         (None, _) => "name it in a setting, or in `[egress]`".to_owned(),
@@ -330,7 +443,10 @@ pub(crate) fn lesson(events: &[Event], environment: &str) -> String {
     if needed.is_empty() {
         return format!("ringfence: `{environment}` needs nothing besides what its settings name");
     }
-    let lines: Vec<String> = needed.iter().map(|target| format!("  \"{target}\",\n")).collect();
+    let lines: Vec<String> = needed
+        .iter()
+        .map(|target| format!("  \"{target}\",\n"))
+        .collect();
     format!(
         "ringfence: what `{environment}` would need besides its settings, for ringfence.toml:\n[egress]\n{} = [\n{}]",
         key(environment),
@@ -340,7 +456,12 @@ pub(crate) fn lesson(events: &[Event], environment: &str) -> String {
 
 /// A key of TOML.
 fn key(name: &str) -> String {
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if bare { name.to_owned() } else { format!("\"{name}\"") }
+    let bare = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if bare {
+        name.to_owned()
+    } else {
+        format!("\"{name}\"")
+    }
 }
-

@@ -64,7 +64,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Broker {
     /// A broker for a plan; `tell` hears of each event once.
-    pub(crate) fn new(plan: Plan, inside: Inside, level: Level, descriptors: usize, tell: Teller) -> Self {
+    pub(crate) fn new(
+        plan: Plan,
+        inside: Inside,
+        level: Level,
+        descriptors: usize,
+        tell: Teller,
+    ) -> Self {
         // What the supervisor itself, listeners and the runtime hold.
         const RESERVED: usize = 64;
         let spare = descriptors.saturating_sub(RESERVED + 2 * inside.listeners.len());
@@ -200,7 +206,11 @@ impl Broker {
     fn serve_endpoint(&self, socket: OwnedFd, index: usize) -> Option<tokio::task::JoinHandle<()>> {
         let endpoint = self.plan().endpoints.get(index)?.clone();
         let listener = tokio::net::TcpListener::from_std(socket.into()).ok()?;
-        Some(tokio::task::spawn_local(relay::serve(self.clone(), listener, endpoint)))
+        Some(tokio::task::spawn_local(relay::serve(
+            self.clone(),
+            listener,
+            endpoint,
+        )))
     }
 
     /// The addresses of an endpoint, asked for now.
@@ -211,7 +221,8 @@ impl Broker {
             Host::Address(address) => Ok(vec![SocketAddr::new(*address, port)]),
             Host::Name(name) => {
                 let found = tokio::net::lookup_host((name.as_str(), port)).await?;
-                let (given, refused): (Vec<_>, Vec<_>) = found.partition(|address| !is_metadata(address.ip()));
+                let (given, refused): (Vec<_>, Vec<_>) =
+                    found.partition(|address| !is_metadata(address.ip()));
                 if given.is_empty() && !refused.is_empty() {
                     self.refuse(Refused::Metadata, endpoint.to_string(), None);
                 }
@@ -225,7 +236,9 @@ impl Broker {
 pub(crate) type Locals = BTreeMap<u16, Vec<tokio::task::JoinHandle<()>>>;
 
 fn is_local(plan: &Plan, index: usize) -> bool {
-    plan.endpoints.get(index).is_some_and(|endpoint| endpoint.host == Host::Local)
+    plan.endpoints
+        .get(index)
+        .is_some_and(|endpoint| endpoint.host == Host::Local)
 }
 
 /// Addresses at which clouds give a machine's credentials to whoever asks: link-local ones (RFC 3927, RFC 4291), and those that
@@ -233,7 +246,11 @@ fn is_local(plan: &Plan, index: usize) -> bool {
 fn is_metadata(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            address.is_link_local() || matches!(address.octets(), [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192])
+            address.is_link_local()
+                || matches!(
+                    address.octets(),
+                    [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192]
+                )
         }
         IpAddr::V6(address) => {
             let [first, second, ..] = address.segments();

@@ -60,12 +60,6 @@ pub(crate) struct Orders<'a> {
     pub(crate) group: u32,
 }
 
-/// What the supervisor has of init.
-pub(crate) struct Init {
-    pub(crate) id: i32,
-    pub(crate) pidfd: Option<OwnedFd>,
-}
-
 /// A step that failed, its subject and the system's reason.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -111,10 +105,15 @@ const fn namespaces(level: Level) -> i32 {
     }
 }
 
-/// Starts init, which sets everything up, starts the program and tells the supervisor on `control` what comes of it.
-pub(crate) fn start(orders: &Orders<'_>, control: &OwnedFd, other_end: &OwnedFd) -> Result<Init, Failed> {
+/// Starts init, which sets everything up, starts the program and tells the supervisor on `control` what comes of it. Gives
+/// init's id.
+pub(crate) fn start(
+    orders: &Orders<'_>,
+    control: &OwnedFd,
+    other_end: &OwnedFd,
+) -> Result<i32, Failed> {
     match sys::clone(namespaces(orders.level)).during("namespaces")? {
-        Forked::Parent(id, pidfd) => Ok(Init { id, pidfd }),
+        Forked::Parent(id) => Ok(id),
         Forked::Child => {
             use std::os::fd::AsRawFd;
             // The copy must not hold the supervisor's end, or nobody would see it close.

@@ -22,6 +22,8 @@
 //!
 //! # With a supervisor
 //!
+//! [`Filter::Observed`] lets `connect` and `listen` wait until the supervisor has seen them.
+//!
 //! [`Filter::Supervised`] lets `connect` wait for the supervisor, and refuses `MSG_FASTOPEN`, which would connect without it:
 //! `EOPNOTSUPP`, on which clients fall back to `connect`.
 //!
@@ -67,6 +69,8 @@ impl Architecture {
 pub enum Filter {
     /// Namespaces hold the network; nobody answers `connect`.
     Full,
+    /// Namespaces hold the network, and the supervisor hears of `connect` and `listen`, which go on as they are.
+    Observed,
     /// Namespaces hold the network, and the supervisor answers `connect`.
     Supervised,
     /// No namespaces: the supervisor answers `connect`, and what could go around it is refused.
@@ -131,7 +135,10 @@ fn rules(calls: &Calls, filter: Filter) -> Vec<(u32, Body)> {
             ),
         ),
     ];
-    if filter != Filter::Full {
+    if filter == Filter::Observed {
+        rules.push((calls.connect, just(ret(USER_NOTIF))));
+        rules.push((calls.listen, just(ret(USER_NOTIF))));
+    } else if filter != Filter::Full {
         rules.push((calls.connect, just(ret(USER_NOTIF))));
         rules.push((calls.sendto, fast_open(3)));
         rules.push((calls.sendmsg, fast_open(2)));
@@ -171,7 +178,7 @@ fn socket(filter: Filter) -> Body {
 fn socketpair(filter: Filter) -> Body {
     let unix = match filter {
         Filter::NetworkOnly => kind(&[STREAM, SEQPACKET], just(ret(ALLOW))),
-        Filter::Full | Filter::Supervised => just(ret(ALLOW)),
+        Filter::Full | Filter::Observed | Filter::Supervised => just(ret(ALLOW)),
     };
     // Of the other families the kernel itself makes no pairs.
     let other = one_of(&FAMILIES, just(ret(ALLOW)), just(refuse(EAFNOSUPPORT)));
@@ -264,6 +271,7 @@ struct Calls {
     socket: u32,
     socketpair: u32,
     connect: u32,
+    listen: u32,
     sendto: u32,
     sendmsg: u32,
     sendmmsg: u32,
@@ -279,6 +287,7 @@ const X86_64: Calls = Calls {
     socket: 41,
     socketpair: 53,
     connect: 42,
+    listen: 50,
     sendto: 44,
     sendmsg: 46,
     sendmmsg: 307,
@@ -292,6 +301,7 @@ const AARCH64: Calls = Calls {
     socket: 198,
     socketpair: 199,
     connect: 203,
+    listen: 201,
     sendto: 206,
     sendmsg: 211,
     sendmmsg: 269,

@@ -33,9 +33,14 @@ impl Level {
     /// The level of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Full, Self::NoPidns, Self::NetworkOnly, Self::ConfigOnly]
-            .into_iter()
-            .find(|level| level.name() == name)
+        [
+            Self::Full,
+            Self::NoPidns,
+            Self::NetworkOnly,
+            Self::ConfigOnly,
+        ]
+        .into_iter()
+        .find(|level| level.name() == name)
     }
 
     /// The next weaker one.

@@ -9,9 +9,9 @@
 //! A plan holds names, hosts, ports and paths; it never holds a value of a setting.
 
 mod address;
+mod files;
 mod implied;
 mod preset;
-mod files;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -75,13 +75,24 @@ fn attempt(level: Level) -> Result<(), StartError> {
 #[must_use]
 pub fn obstacle(error: &StartError, level: Level) -> Obstacle {
     let (step, reason, number) = match error {
-        StartError::Step { step, subject, source, .. } => {
-            let step = if subject.is_empty() { step.clone() } else { format!("{step} at `{subject}`") };
+        StartError::Step {
+            step,
+            subject,
+            source,
+            ..
+        } => {
+            let step = if subject.is_empty() {
+                step.clone()
+            } else {
+                format!("{step} at `{subject}`")
+            };
             (step, crate::broker::reason(source), source.raw_os_error())
         }
-        StartError::NotExecuted(source) | StartError::Supervisor(source) => {
-            ("supervisor".to_owned(), crate::broker::reason(source), source.raw_os_error())
-        }
+        StartError::NotExecuted(source) | StartError::Supervisor(source) => (
+            "supervisor".to_owned(),
+            crate::broker::reason(source),
+            source.raw_os_error(),
+        ),
     };
     let name = step.split(" at ").next().unwrap_or(&step).to_owned();
     Obstacle {
@@ -103,9 +114,11 @@ struct Machine {
 
 impl Machine {
     fn read() -> Self {
-        let number = |path: &str| -> Option<i64> { fs::read_to_string(path).ok()?.trim().parse().ok() };
+        let number =
+            |path: &str| -> Option<i64> { fs::read_to_string(path).ok()?.trim().parse().ok() };
         Self {
-            apparmor_restricts: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1),
+            apparmor_restricts: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+                == Some(1),
             clone_forbidden: number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0),
             no_namespaces: number("/proc/sys/user/max_user_namespaces") == Some(0),
             in_container: is_container(),
@@ -117,7 +130,9 @@ fn is_container() -> bool {
     let has = |path: &str| fs::metadata(path).is_ok();
     let named = || -> io::Result<bool> {
         let text = fs::read_to_string("/proc/1/cgroup")?;
-        Ok(["docker", "kubepods", "containerd", "lxc"].iter().any(|word| text.contains(word)))
+        Ok(["docker", "kubepods", "containerd", "lxc"]
+            .iter()
+            .any(|word| text.contains(word)))
     };
     has("/.dockerenv") || has("/run/.containerenv") || named().unwrap_or(false)
 }
@@ -134,13 +149,17 @@ fn mend(step: &str, whole: &str, number: Option<i32>, machine: &Machine) -> Vec<
         ("namespaces", _) if machine.no_namespaces => {
             &["user namespaces are turned off: `sudo sysctl user.max_user_namespaces=15000`"]
         }
-        ("namespaces", _) if machine.clone_forbidden => {
-            &["user namespaces are for root alone here: `sudo sysctl kernel.unprivileged_userns_clone=1`"]
-        }
-        ("namespaces" | "user map" | "loopback" | "mounts", Some(libc::EPERM | libc::EACCES)) if machine.apparmor_restricts => &[
-            "AppArmor keeps programs without a profile from using user namespaces; give Ringfence one:",
-            "`ringfence doctor --apparmor | sudo tee /etc/apparmor.d/ringfence && sudo apparmor_parser -r /etc/apparmor.d/ringfence`",
+        ("namespaces", _) if machine.clone_forbidden => &[
+            "user namespaces are for root alone here: `sudo sysctl kernel.unprivileged_userns_clone=1`",
         ],
+        ("namespaces" | "user map" | "loopback" | "mounts", Some(libc::EPERM | libc::EACCES))
+            if machine.apparmor_restricts =>
+        {
+            &[
+                "AppArmor keeps programs without a profile from using user namespaces; give Ringfence one:",
+                "`ringfence doctor --apparmor | sudo tee /etc/apparmor.d/ringfence && sudo apparmor_parser -r /etc/apparmor.d/ringfence`",
+            ]
+        }
         ("mounts", Some(libc::EPERM)) if whole.contains("/proc") => &[
             "`/proc` is partly covered here, as containers do, so the kernel gives no new one: the level is `no-pidns`",
             "in a container: `--security-opt systempaths=unconfined`",
@@ -150,9 +169,15 @@ fn mend(step: &str, whole: &str, number: Option<i32>, machine: &Machine) -> Vec<
             "allow it with `--security-opt seccomp=unconfined`, or a profile that allows `clone` and `unshare` with new namespaces;",
             "in a cluster keep environments apart by namespaces and a NetworkPolicy; or accept `--barrier=network-only`",
         ],
-        ("namespaces", _) if machine.in_container => &["run it outside of the container, or accept `--barrier=network-only`"],
-        ("system call filter", _) => &["the kernel has no seccomp filter, or a filter around this process has taken its place"],
-        _ => &["`--barrier=network-only` refuses connections without namespaces, and hides no file"],
+        ("namespaces", _) if machine.in_container => {
+            &["run it outside of the container, or accept `--barrier=network-only`"]
+        }
+        ("system call filter", _) => &[
+            "the kernel has no seccomp filter, or a filter around this process has taken its place",
+        ],
+        _ => {
+            &["`--barrier=network-only` refuses connections without namespaces, and hides no file"]
+        }
     };
     lines.iter().map(|line| (*line).to_owned()).collect()
 }

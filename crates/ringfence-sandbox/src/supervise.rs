@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::broker::{self, Broker, Factory, Lister, Teller};
-use crate::enforce::{self, Failed, Init, Inside, Orders, Program, SIGNALS};
+use crate::enforce::{self, Failed, Inside, Orders, Program, SIGNALS};
 use crate::level::Level;
 use crate::plan::{Host, Plan};
 use crate::refusal::Event;
@@ -105,13 +105,29 @@ pub fn start(
     loop {
         match Attempt::begin(plan, &program, level) {
             Ok(attempt) => return attempt.run(plan, level, tell),
-            Err(StartError::Step { step, subject, source, .. }) => match level.weaker() {
+            Err(StartError::Step {
+                step,
+                subject,
+                source,
+                ..
+            }) => match level.weaker() {
                 Some(weaker) if weaker >= required && weaker > Level::ConfigOnly => {
                     let reason = broker::reason(&source);
-                    tell(&Event::Weakened { from: level, step, reason });
+                    tell(&Event::Weakened {
+                        from: level,
+                        step,
+                        reason,
+                    });
                     level = weaker;
                 }
-                _ => return Err(StartError::Step { level, step, subject, source }),
+                _ => {
+                    return Err(StartError::Step {
+                        level,
+                        step,
+                        subject,
+                        source,
+                    });
+                }
             },
             Err(error) => return Err(error),
         }
@@ -120,7 +136,8 @@ pub fn start(
 
 /// A program that has been started, and what init handed over for it.
 struct Attempt {
-    init: Init,
+    /// The id of init.
+    init: i32,
     control: OwnedFd,
     inside: Inside,
     mask: Signals,
@@ -138,7 +155,9 @@ impl Attempt {
         let flags = SocketFlags::CLOEXEC;
         let (control, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(|error| StartError::Supervisor(error.into()))?;
-        let mask = Signals::of(SIGNALS).block().map_err(StartError::Supervisor)?;
+        let mask = Signals::of(SIGNALS)
+            .block()
+            .map_err(StartError::Supervisor)?;
         let orders = Orders {
             plan,
             level,
@@ -176,14 +195,21 @@ impl Attempt {
         loop {
             let message = wire::receive(&self.control).map_err(StartError::Supervisor)?;
             let Some(message) = message else {
-                return Err(StartError::Supervisor(io::Error::other("init has ended unexpectedly")));
+                return Err(StartError::Supervisor(io::Error::other(
+                    "init has ended unexpectedly",
+                )));
             };
             match message.kind {
                 Kind::Failed => return Err(step_error(&message, level)),
                 Kind::NotExecuted => return Err(not_executed(&message)),
                 Kind::Listeners if message.number == 1 => {
                     let path = PathBuf::from(&message.text);
-                    self.paths.extend(message.descriptors.into_iter().map(|socket| (path.clone(), socket)));
+                    self.paths.extend(
+                        message
+                            .descriptors
+                            .into_iter()
+                            .map(|socket| (path.clone(), socket)),
+                    );
                 }
                 Kind::Listeners => self.listeners.extend(message.descriptors),
                 Kind::Services => self.services = message.descriptors,
@@ -200,8 +226,8 @@ impl Attempt {
     /// Leaves nothing behind of an attempt that failed.
     fn give_up(&self) {
         // It may have ended by itself.
-        let _ = sys::kill(self.init.id, libc::SIGKILL);
-        let _ = rustix::process::waitpid(Pid::from_raw(self.init.id), WaitOptions::empty());
+        let _ = sys::kill(self.init, libc::SIGKILL);
+        let _ = rustix::process::waitpid(Pid::from_raw(self.init), WaitOptions::empty());
         let _ = self.mask.restore();
     }
 
@@ -217,7 +243,7 @@ impl Attempt {
             .map_err(StartError::Supervisor)?;
         let broker = Broker::new(plan.clone(), self.inside.clone(), level, descriptors, tell);
         broker.tell(Event::Built { level });
-        let (init, mask) = (self.init.id, self.mask);
+        let (init, mask) = (self.init, self.mask);
         let local = LocalSet::new();
         let result = local.block_on(&runtime, self.supervise(broker.clone()));
         drop(local);
@@ -241,19 +267,36 @@ impl Attempt {
         let locals = broker.serve(self.listeners);
         broker.serve_paths(self.paths);
         let mut services = self.services.into_iter();
-        if let (Some(datagrams), Some(streams), Some(lister)) = (services.next(), services.next(), services.next()) {
+        if let (Some(datagrams), Some(streams), Some(lister)) =
+            (services.next(), services.next(), services.next())
+        {
             broker.answer(datagrams, streams);
             let lister = Lister::of(lister);
-            spawn_local(broker::keep(broker.clone(), factory.clone(), lister, locals, listens.clone()));
+            spawn_local(broker::keep(
+                broker.clone(),
+                factory.clone(),
+                lister,
+                locals,
+                listens.clone(),
+            ));
         } else {
-            broker.answer_outside().await.map_err(StartError::Supervisor)?;
+            broker
+                .answer_outside()
+                .await
+                .map_err(StartError::Supervisor)?;
         }
         if let Some(filter) = self.filter {
             broker.decide(filter, listens);
         }
         let watched = Watched {
-            signals: Signals::of(SIGNALS).descriptor().and_then(sys::asynchronous).map_err(StartError::Supervisor)?,
-            messages: control.try_clone().and_then(sys::asynchronous).map_err(StartError::Supervisor)?,
+            signals: Signals::of(SIGNALS)
+                .descriptor()
+                .and_then(sys::asynchronous)
+                .map_err(StartError::Supervisor)?,
+            messages: control
+                .try_clone()
+                .and_then(sys::asynchronous)
+                .map_err(StartError::Supervisor)?,
             control,
             factory,
             broker,
@@ -317,7 +360,10 @@ impl Watched {
             Kind::Stopped => self.say(Kind::AskStopped, 0),
             // By itself, so that whoever started us sees the job stopped; a continuation wakes the whole group.
             Kind::IsStopped if message.number == 1 => {
-                let _ = sys::kill(rustix::process::getpid().as_raw_nonzero().get(), libc::SIGSTOP);
+                let _ = sys::kill(
+                    rustix::process::getpid().as_raw_nonzero().get(),
+                    libc::SIGSTOP,
+                );
             }
             Kind::Sockets => self.factory.answer(message),
             Kind::Appeared => self.broker.tell(Event::Appeared { path: message.text }),
@@ -355,11 +401,19 @@ fn not_executed(message: &Message) -> StartError {
 
 /// The ports of the host's loopback that the plan names and at which somebody listens now.
 fn answered(plan: &Plan) -> Vec<u16> {
-    if !plan.endpoints.iter().any(|endpoint| endpoint.host == Host::Local) {
+    if !plan
+        .endpoints
+        .iter()
+        .any(|endpoint| endpoint.host == Host::Local)
+    {
         return Vec::new();
     }
     let listening = Lister::here().and_then(|lister| lister.listening());
-    listening.unwrap_or_default().iter().map(std::net::SocketAddr::port).collect()
+    listening
+        .unwrap_or_default()
+        .iter()
+        .map(std::net::SocketAddr::port)
+        .collect()
 }
 
 /// Takes as many descriptors as this process may have; the program keeps the limit that it was given.
@@ -371,12 +425,18 @@ fn raise_limit() -> usize {
     };
     let _ = rustix::process::setrlimit(Resource::Nofile, raised);
     let now = rustix::process::getrlimit(Resource::Nofile).current;
-    now.map_or(1 << 20, |now| usize::try_from(now).unwrap_or(1 << 20).min(1 << 20))
+    now.map_or(1 << 20, |now| {
+        usize::try_from(now).unwrap_or(1 << 20).min(1 << 20)
+    })
 }
 
 /// Lets go of standard input and output: the program's readers must see its end, not ours.
 fn quiet_streams() {
-    if let Ok(null) = std::fs::File::options().read(true).write(true).open("/dev/null") {
+    if let Ok(null) = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+    {
         for descriptor in 0..2 {
             sys::replace(null.as_fd(), descriptor);
         }
@@ -391,9 +451,12 @@ struct Terminal {
 
 impl Terminal {
     fn remember() -> Self {
-        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+        let flags =
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
         let descriptor = rustix::fs::open("/dev/tty", flags, rustix::fs::Mode::empty()).ok();
-        let group = descriptor.as_ref().and_then(|terminal| tcgetpgrp(terminal).ok());
+        let group = descriptor
+            .as_ref()
+            .and_then(|terminal| tcgetpgrp(terminal).ok());
         Self { descriptor, group }
     }
 
@@ -423,4 +486,3 @@ pub fn end_like(status: ExitStatus) -> u8 {
     let _ = sys::kill(rustix::process::getpid().as_raw_nonzero().get(), signal);
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
-

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
 /// Most descriptors in one message: the kernel takes 253 (`SCM_MAX_FD`).
@@ -98,7 +98,12 @@ pub(crate) fn send(
         return Err(io::Error::other("too many descriptors for one message"));
     }
     loop {
-        match sendmsg(&socket, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL) {
+        match sendmsg(
+            &socket,
+            &[IoSlice::new(&bytes)],
+            &mut ancillary,
+            SendFlags::NOSIGNAL,
+        ) {
             Err(rustix::io::Errno::INTR) => {}
             result => return result.map(|_| ()).map_err(Into::into),
         }
@@ -112,7 +117,12 @@ pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Message>> {
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         let mut slices = [IoSliceMut::new(&mut bytes)];
-        match recvmsg(&socket, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+        match recvmsg(
+            &socket,
+            &mut slices,
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        ) {
             Err(rustix::io::Errno::INTR) => {}
             result => break result?,
         }
@@ -125,7 +135,9 @@ pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Message>> {
     if received.bytes == 0 {
         return Ok(None);
     }
-    let whole = !received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+    let whole = !received
+        .flags
+        .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
     let read = || {
         let (head, text) = bytes.get(..received.bytes)?.split_first_chunk::<5>()?;
         let [kind, number @ ..] = head;

@@ -85,7 +85,10 @@ pub(crate) fn walk(
             seen += 1;
             progress(seen);
             if seen > bounds.entries {
-                let why = format!("more than {} files: only the first were looked at", bounds.entries);
+                let why = format!(
+                    "more than {} files: only the first were looked at",
+                    bounds.entries
+                );
                 walk.left_out.push((folder, why));
                 return Ok(sorted(walk));
             }

@@ -18,7 +18,9 @@ pub(crate) fn run(
             let command = start::Command::new(program, rest.to_vec());
             start.execute(command, wall, ambient, output)
         }
-        None if wall.explain => start.execute(start::Command::new("", Vec::new()), wall, ambient, output),
+        None if wall.explain => {
+            start.execute(start::Command::new("", Vec::new()), wall, ambient, output)
+        }
         None => Err(Failure::error(exit::USAGE, "no command is named")
             .hint("ringfence run dev -- CMD")
             .into()),

@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use ringfence_diagnostic::render::without_controls;
 use ringfence_diagnostic::Diagnostic;
+use ringfence_diagnostic::render::without_controls;
 use ringfence_model::block::{Block, block};
 use ringfence_model::environment::Environment;
 use ringfence_model::host::Host;
@@ -132,7 +132,12 @@ fn deny_arguments(selection: &Selection, environment: &Environment) -> Result<()
 }
 
 /// One line: tier, number of settings, endpoints without credentials.
-fn banner(project: &Project, environment: &Environment, resolution: &Resolution, barrier: &str) -> String {
+fn banner(
+    project: &Project,
+    environment: &Environment,
+    resolution: &Resolution,
+    barrier: &str,
+) -> String {
     let mut parts = vec![format!("{} settings", resolution.settings.len())];
     parts.extend(endpoints(project, resolution));
     parts.push(barrier.to_owned());
@@ -221,7 +226,8 @@ impl Start {
         output: &mut Output,
     ) -> Result<u8, Failure> {
         if let Some(limit) = ambient::block_limit()
-            && let Some(reason) = over_limit(&self.block, &command.program, &command.arguments, &limit)
+            && let Some(reason) =
+                over_limit(&self.block, &command.program, &command.arguments, &limit)
         {
             return Err(self.too_large(&reason));
         }
@@ -249,7 +255,12 @@ impl Start {
 
     /// The line that says where one is.
     fn banner(&self, barrier: &str) -> String {
-        banner(&self.loaded.project, &self.environment, &self.resolution, barrier)
+        banner(
+            &self.loaded.project,
+            &self.environment,
+            &self.resolution,
+            barrier,
+        )
     }
 
     fn say_banner(&self, barrier: &str, ambient: &Ambient, output: &mut Output) {
@@ -260,7 +271,13 @@ impl Start {
     }
 
     /// Replaces this process by the program; comes back only with what went wrong.
-    fn replace(self, command: &Command, barrier: &str, ambient: &Ambient, output: &mut Output) -> Failure {
+    fn replace(
+        self,
+        command: &Command,
+        barrier: &str,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Failure {
         self.say_banner(barrier, ambient, output);
         let error = ambient::execute(&command.program, &command.arguments, &self.block);
         self.not_executed(&command.program, error)

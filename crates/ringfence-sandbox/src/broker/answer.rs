@@ -67,7 +67,8 @@ async fn serve_streams(broker: Broker, listener: TcpListener) {
         let broker = broker.clone();
         tokio::task::spawn_local(async move {
             // Who asks in vain for half a minute has left.
-            let _ = tokio::time::timeout(Duration::from_secs(30), serve_stream(&broker, stream)).await;
+            let _ =
+                tokio::time::timeout(Duration::from_secs(30), serve_stream(&broker, stream)).await;
         });
     }
 }
@@ -81,7 +82,9 @@ async fn serve_stream(broker: &Broker, mut stream: TcpStream) -> io::Result<()> 
         let Some(answer) = broker.reply(&message).await else {
             return Ok(());
         };
-        stream.write_u16(u16::try_from(answer.len()).unwrap_or(0)).await?;
+        stream
+            .write_u16(u16::try_from(answer.len()).unwrap_or(0))
+            .await?;
         stream.write_all(&answer).await?;
     }
 }
@@ -103,7 +106,12 @@ impl Broker {
             return Answer::Refused;
         }
         // Without a network of its own the program is given the real addresses, and each connection is looked at.
-        if let Some(address) = self.inside().names.get(name).filter(|_| self.inner.has_own_network) {
+        if let Some(address) = self
+            .inside()
+            .names
+            .get(name)
+            .filter(|_| self.inner.has_own_network)
+        {
             return Answer::Address(IpAddr::V4(*address));
         }
         if name == "localhost" || name.ends_with(".localhost") {
@@ -113,10 +121,18 @@ impl Broker {
             };
         }
         let owner = self.plan().owner_of_name(name).map(str::to_owned);
-        let is_declared = self.plan().endpoints.iter().any(|endpoint| matches!(&endpoint.host, Host::Name(own) if own == name));
+        let is_declared = self
+            .plan()
+            .endpoints
+            .iter()
+            .any(|endpoint| matches!(&endpoint.host, Host::Name(own) if own == name));
         let is_asked_for_host = matches!(question.kind, dns::A | dns::AAAA | dns::ANY);
         if is_declared || (self.lets_through() && owner.is_none()) {
-            return if is_asked_for_host { self.look_up(question).await } else { Answer::Empty };
+            return if is_asked_for_host {
+                self.look_up(question).await
+            } else {
+                Answer::Empty
+            };
         }
         // Searches for services and reverse names go wrong everywhere, and nobody means them.
         if is_asked_for_host && !name.is_empty() {
@@ -130,7 +146,10 @@ impl Broker {
         let Ok(found) = tokio::net::lookup_host((question.name.as_str(), 0)).await else {
             return Answer::NoSuchName;
         };
-        let found: Vec<IpAddr> = found.map(|address: SocketAddr| address.ip()).filter(|ip| !is_metadata(*ip)).collect();
+        let found: Vec<IpAddr> = found
+            .map(|address: SocketAddr| address.ip())
+            .filter(|ip| !is_metadata(*ip))
+            .collect();
         let wants_six = question.kind == dns::AAAA;
         match found.iter().find(|ip| ip.is_ipv6() == wants_six) {
             Some(ip) => {

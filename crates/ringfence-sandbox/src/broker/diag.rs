@@ -4,7 +4,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+};
 
 use crate::wire::netlink_message;
 
@@ -55,7 +57,9 @@ impl Lister {
             while let Some((kind, body, after)) = split(rest) {
                 match i32::from(kind) {
                     libc::NLMSG_DONE => return Ok(()),
-                    libc::NLMSG_ERROR => return Err(io::Error::other("the kernel does not list sockets")),
+                    libc::NLMSG_ERROR => {
+                        return Err(io::Error::other("the kernel does not list sockets"));
+                    }
                     _ => all.extend(address(body)),
                 }
                 rest = after;

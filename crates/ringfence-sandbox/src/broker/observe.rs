@@ -16,14 +16,26 @@ use crate::sys::notify::{read_memory, watch_readable};
 use crate::sys::observe::{Call, proceed, receive};
 
 /// Observes until nobody is left who could call.
-pub(super) async fn observe(broker: Broker, listener: OwnedFd, listens: Rc<Notify>) -> io::Result<()> {
+pub(super) async fn observe(
+    broker: Broker,
+    listener: OwnedFd,
+    listens: Rc<Notify>,
+) -> io::Result<()> {
     let listener = watch_readable(listener)?;
     loop {
         let mut ready = listener.readable().await?;
         // Receiving waits where there is nothing, and readiness is remembered: it is asked anew.
         let mut descriptors = [PollFd::new(listener.get_ref(), PollFlags::IN)];
-        poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-        let events = descriptors.first().map_or(PollFlags::empty(), PollFd::revents);
+        poll(
+            &mut descriptors,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+        )?;
+        let events = descriptors
+            .first()
+            .map_or(PollFlags::empty(), PollFd::revents);
         if events.contains(PollFlags::IN) {
             // A caller that has gone meanwhile, or was killed, leaves nothing to answer.
             if let Ok(call) = receive(listener.get_ref().as_fd()) {
@@ -76,14 +88,30 @@ impl Broker {
         }
         if ip.is_loopback() {
             // What nobody declares on the loopback is the program's own business, unless it is another environment's.
-            let is_served = self.inside().listeners.iter().any(|(known, _)| *known == address);
-            if let Some(owner) = self.plan().owner(&Host::Local, port).filter(|_| !is_served && ip == Ipv4Addr::LOCALHOST) {
-                self.refuse(Refused::Connection, format!("localhost:{port}"), Some(owner));
+            let is_served = self
+                .inside()
+                .listeners
+                .iter()
+                .any(|(known, _)| *known == address);
+            if let Some(owner) = self
+                .plan()
+                .owner(&Host::Local, port)
+                .filter(|_| !is_served && ip == Ipv4Addr::LOCALHOST)
+            {
+                self.refuse(
+                    Refused::Connection,
+                    format!("localhost:{port}"),
+                    Some(owner),
+                );
             }
             return;
         }
         let is_declared = self.inside().addresses.contains(&ip)
-            && self.inside().listeners.iter().any(|(known, _)| *known == address);
+            && self
+                .inside()
+                .listeners
+                .iter()
+                .any(|(known, _)| *known == address);
         if !is_declared {
             let owner = self.plan().owner(&Host::Address(ip), port);
             self.refuse(Refused::Connection, address.to_string(), owner);

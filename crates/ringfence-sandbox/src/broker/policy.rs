@@ -19,7 +19,12 @@ impl Policy for ByPlan {
         match wanted {
             Wanted::Stream(address) => self.stream(*address),
             Wanted::UnixPath(path) if !self.has_own_network() => self.path(path),
-            Wanted::Datagram(_) | Wanted::UnixPath(_) | Wanted::UnixAbstract(_) | Wanted::Other(_) if self.has_own_network() => {
+            Wanted::Datagram(_)
+            | Wanted::UnixPath(_)
+            | Wanted::UnixAbstract(_)
+            | Wanted::Other(_)
+                if self.has_own_network() =>
+            {
                 Decision::Inside
             }
             Wanted::Other(_) => Decision::Refuse(libc::EACCES),
@@ -36,17 +41,39 @@ impl ByPlan {
     fn stream(&self, address: SocketAddr) -> Decision {
         let broker = &self.broker;
         let (ip, port) = (address.ip(), address.port());
-        if self.has_own_network() && (broker.is_served_inside(address) || (ip.is_loopback() && broker.listens_inside(port))) {
+        if self.has_own_network()
+            && (broker.is_served_inside(address)
+                || (ip.is_loopback() && broker.listens_inside(port)))
+        {
             return Decision::Inside;
         }
         if !self.has_own_network() && port == 53 && !own_endpoint(broker, address) {
             // The program asks by TCP (`RES_OPTIONS`), and is answered here.
-            return broker.answerer().map_or(Decision::Refuse(libc::ECONNREFUSED), |own| Decision::Connect(vec![own]));
+            return broker
+                .answerer()
+                .map_or(Decision::Refuse(libc::ECONNREFUSED), |own| {
+                    Decision::Connect(vec![own])
+                });
         }
-        let host = if ip.is_loopback() { Host::Local } else { Host::Address(ip) };
+        let host = if ip.is_loopback() {
+            Host::Local
+        } else {
+            Host::Address(ip)
+        };
         let named = broker.name_of(ip);
-        let target = format!("{}:{port}", named.as_deref().map_or_else(|| host.to_string(), str::to_owned));
-        let own = |host: &Host| broker.plan().endpoints.iter().any(|endpoint| endpoint.host == *host && endpoint.port == port);
+        let target = format!(
+            "{}:{port}",
+            named
+                .as_deref()
+                .map_or_else(|| host.to_string(), str::to_owned)
+        );
+        let own = |host: &Host| {
+            broker
+                .plan()
+                .endpoints
+                .iter()
+                .any(|endpoint| endpoint.host == *host && endpoint.port == port)
+        };
         let named_host = named.clone().map(Host::Name);
         if own(&host) || named_host.as_ref().is_some_and(own) {
             return Decision::Connect(vec![address]);
@@ -62,7 +89,11 @@ impl ByPlan {
             return Decision::Refuse(libc::ENETUNREACH);
         }
         if ip.is_loopback() && !broker.listens_outside(port) {
-            return if self.has_own_network() { Decision::Inside } else { Decision::Refuse(libc::ECONNREFUSED) };
+            return if self.has_own_network() {
+                Decision::Inside
+            } else {
+                Decision::Refuse(libc::ECONNREFUSED)
+            };
         }
         if broker.plan().unnamed == Unnamed::Learn {
             broker.tell(Event::Needed { target });
@@ -77,7 +108,8 @@ impl ByPlan {
         if own {
             Decision::ConnectUnix(path.to_owned())
         } else {
-            self.broker.refuse(Refused::Connection, path.display().to_string(), None);
+            self.broker
+                .refuse(Refused::Connection, path.display().to_string(), None);
             Decision::Refuse(libc::ECONNREFUSED)
         }
     }
@@ -85,18 +117,27 @@ impl ByPlan {
 
 fn own_endpoint(broker: &Broker, address: SocketAddr) -> bool {
     let host = Host::Address(address.ip());
-    broker.plan().endpoints.iter().any(|endpoint| endpoint.host == host && endpoint.port == address.port())
+    broker
+        .plan()
+        .endpoints
+        .iter()
+        .any(|endpoint| endpoint.host == host && endpoint.port == address.port())
 }
 
 impl Broker {
     fn is_served_inside(&self, address: SocketAddr) -> bool {
-        self.inside().listeners.iter().any(|(known, _)| *known == address)
+        self.inside()
+            .listeners
+            .iter()
+            .any(|(known, _)| *known == address)
     }
 
     /// The name for which the program was given an address.
     fn name_of(&self, ip: IpAddr) -> Option<String> {
         let inside = self.inside().names.iter();
-        let mut own = inside.filter(|(_, address)| IpAddr::V4(**address) == ip).map(|(name, _)| name.clone());
+        let mut own = inside
+            .filter(|(_, address)| IpAddr::V4(**address) == ip)
+            .map(|(name, _)| name.clone());
         own.next().or_else(|| self.resolved_name(ip))
     }
 }

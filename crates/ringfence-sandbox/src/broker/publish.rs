@@ -59,14 +59,19 @@ impl Factory {
         wire::send(&*self.control, kind, number, text, &[])?;
         self.waiting.borrow_mut().push_back(sender);
         let sockets = receiver.await.map_err(io::Error::other)??;
-        sockets.into_iter().next().ok_or_else(|| io::Error::other("init gave no socket"))
+        sockets
+            .into_iter()
+            .next()
+            .ok_or_else(|| io::Error::other("init gave no socket"))
     }
 
     /// A stream to an address of the inner network.
     async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let family = if address.is_ipv4() { 4 } else { 6 };
         let socket = self.ask(Kind::AskSockets, family, "1").await?;
-        TcpSocket::from_std_stream(socket.into()).connect(address).await
+        TcpSocket::from_std_stream(socket.into())
+            .connect(address)
+            .await
     }
 
     async fn listen(&self, address: SocketAddr) -> io::Result<OwnedFd> {
@@ -84,15 +89,29 @@ impl Drop for Served {
 }
 
 /// Keeps the ports of both sides in step, for as long as the task lives.
-pub(crate) async fn keep(broker: Broker, factory: Factory, inner: Lister, locals: Locals, listens: Rc<Notify>) {
+pub(crate) async fn keep(
+    broker: Broker,
+    factory: Factory,
+    inner: Lister,
+    locals: Locals,
+    listens: Rc<Notify>,
+) {
     let Ok(outer) = Lister::here() else {
         return;
     };
     let mut ports = Ports {
-        locals: locals.into_iter().map(|(port, tasks)| (port, Served(tasks))).collect(),
+        locals: locals
+            .into_iter()
+            .map(|(port, tasks)| (port, Served(tasks)))
+            .collect(),
         published: BTreeMap::new(),
         taken: BTreeSet::new(),
-        initial: broker.inside().listeners.iter().map(|(address, _)| *address).collect(),
+        initial: broker
+            .inside()
+            .listeners
+            .iter()
+            .map(|(address, _)| *address)
+            .collect(),
         broker,
         factory,
     };
@@ -126,8 +145,12 @@ impl Ports {
     async fn publish(&mut self, inside: &[SocketAddr]) {
         let own = |address: &&SocketAddr| {
             let ip = address.ip().to_canonical();
-            let is_reachable = ip.is_unspecified() || ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from([0_u16, 0, 0, 0, 0, 0, 0, 1]);
-            is_reachable && !self.initial.contains(address) && !self.locals.contains_key(&address.port())
+            let is_reachable = ip.is_unspecified()
+                || ip == IpAddr::from([127, 0, 0, 1])
+                || ip == IpAddr::from([0_u16, 0, 0, 0, 0, 0, 0, 1]);
+            is_reachable
+                && !self.initial.contains(address)
+                && !self.locals.contains_key(&address.port())
         };
         let mut wanted: BTreeMap<u16, SocketAddr> = BTreeMap::new();
         for address in inside.iter().filter(own) {
@@ -150,7 +173,9 @@ impl Ports {
         let mut tasks = Vec::new();
         for address in local(port) {
             match TcpListener::bind(address).await {
-                Ok(listener) => tasks.push(spawn_local(serve(self.factory.clone(), listener, target))),
+                Ok(listener) => {
+                    tasks.push(spawn_local(serve(self.factory.clone(), listener, target)))
+                }
                 // A machine without IPv6, or a port that somebody has on one of the two.
                 Err(_) if address.is_ipv6() => {}
                 Err(_) => {
@@ -176,9 +201,14 @@ impl Ports {
             .map(|(index, endpoint)| (index, endpoint.port))
             .collect();
         for (index, port) in endpoints {
-            let is_there = outside.iter().any(|address| address.port() == port) && !self.published.contains_key(&port);
+            let is_there = outside.iter().any(|address| address.port() == port)
+                && !self.published.contains_key(&port);
             let is_free = !inside.iter().any(|address| address.port() == port);
-            if is_there && is_free && !self.locals.contains_key(&port) && !self.broker.plan().ports.contains(&port) {
+            if is_there
+                && is_free
+                && !self.locals.contains_key(&port)
+                && !self.broker.plan().ports.contains(&port)
+            {
                 let mut tasks = Vec::new();
                 for address in local(port) {
                     if let Ok(socket) = self.factory.listen(address).await {

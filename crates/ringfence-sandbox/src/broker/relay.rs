@@ -91,7 +91,10 @@ async fn connected(broker: &Broker, inner: &mut TcpStream, endpoint: &Endpoint) 
 
 /// Connects to the first address of the endpoint that answers.
 async fn connect(broker: &Broker, endpoint: &Endpoint) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address on this machine");
+    let mut last = io::Error::new(
+        io::ErrorKind::NotFound,
+        "the name has no address on this machine",
+    );
     for address in broker.resolve(endpoint).await? {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
@@ -133,7 +136,11 @@ async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endp
 
 /// Reads the first bytes of a TLS connection, and passes them on if they name the endpoint's host. What the server says
 /// meanwhile is passed too: some speak first. The error is the name that was asked for, where it was another one.
-async fn greet(inner: &mut TcpStream, outer: &mut TcpStream, name: &str) -> Result<(), Option<String>> {
+async fn greet(
+    inner: &mut TcpStream,
+    outer: &mut TcpStream,
+    name: &str,
+) -> Result<(), Option<String>> {
     const MOST: usize = 64 << 10;
     let mut begun: Vec<u8> = Vec::new();
     let mut from_inner = [0; 4096];
@@ -144,17 +151,22 @@ async fn greet(inner: &mut TcpStream, outer: &mut TcpStream, name: &str) -> Resu
             read = outer.read(&mut from_outer) => (None, Some(read)),
         };
         if let Some(read) = read_outer {
-            let bytes = from_outer.get(..read.map_err(|_| None)?).unwrap_or_default();
+            let bytes = from_outer
+                .get(..read.map_err(|_| None)?)
+                .unwrap_or_default();
             if bytes.is_empty() {
                 return Err(None);
             }
             inner.write_all(bytes).await.map_err(|_| None)?;
             continue;
         }
-        let bytes = from_inner.get(..read_inner.transpose().map_err(|_| None)?.unwrap_or(0)).unwrap_or_default();
+        let bytes = from_inner
+            .get(..read_inner.transpose().map_err(|_| None)?.unwrap_or(0))
+            .unwrap_or_default();
         begun.extend(bytes);
         let verdict = hello::read(&begun);
-        let is_whole = !matches!(verdict, Hello::Incomplete) || bytes.is_empty() || begun.len() > MOST;
+        let is_whole =
+            !matches!(verdict, Hello::Incomplete) || bytes.is_empty() || begun.len() > MOST;
         if !is_whole {
             continue;
         }
@@ -171,7 +183,10 @@ async fn greet(inner: &mut TcpStream, outer: &mut TcpStream, name: &str) -> Resu
 
 fn check(hello: &Hello, name: &str) -> Result<(), Option<String>> {
     match hello {
-        Hello::Tls { server_name: Some(named), .. } if !named.eq_ignore_ascii_case(name) => Err(Some(named.clone())),
+        Hello::Tls {
+            server_name: Some(named),
+            ..
+        } if !named.eq_ignore_ascii_case(name) => Err(Some(named.clone())),
         _ => Ok(()),
     }
 }

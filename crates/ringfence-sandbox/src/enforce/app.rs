@@ -18,7 +18,8 @@ pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> ! {
         Ok(()) => {
             let program = orders.program;
             // Without a network of its own, names are asked for by TCP, which the supervisor can answer.
-            let by_stream = (orders.level < Level::NoPidns).then(|| ("RES_OPTIONS".into(), "use-vc".into()));
+            let by_stream =
+                (orders.level < Level::NoPidns).then(|| ("RES_OPTIONS".into(), "use-vc".into()));
             let variables = program.variables.iter().cloned().chain(by_stream);
             let error = sys::execute(&program.program, &program.arguments, variables);
             let number = error.raw_os_error().unwrap_or(libc::ENOENT);
@@ -38,14 +39,17 @@ pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> ! {
 fn prepare(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> {
     if orders.level < Level::Full {
         // Without a process table of its own the program must not outlive init.
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).during("parent")?;
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+            .during("parent")?;
     }
     if orders.level >= Level::NoPidns {
         drop_capabilities(orders.user).during("capabilities")?;
     }
     rustix::thread::set_no_new_privs(true).during("no new privileges")?;
     if orders.level >= Level::NoPidns {
-        lock::restrict().map_err(io::Error::other).during("Landlock")?;
+        lock::restrict()
+            .map_err(io::Error::other)
+            .during("Landlock")?;
     }
     sys::close_on_exec_from(3).during("descriptors")?;
     for kept in &orders.program.kept {
@@ -69,12 +73,10 @@ fn install_filter(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> 
     };
     let program = filter::program(architecture, asked);
     match sys::filter::install_with_listener(&program) {
-        Ok(listener) => wire::send(control, Kind::Filter, 0, "", &[listener.as_fd()]).during("system call filter"),
+        Ok(listener) => wire::send(control, Kind::Filter, 0, "", &[listener.as_fd()])
+            .during("system call filter"),
         // Inside another barrier, or a container that has a listener of its own: namespaces hold without being told of attempts.
-        Err(error)
-            if error.raw_os_error() == Some(libc::EBUSY)
-                && asked == Filter::Observed =>
-        {
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) && asked == Filter::Observed => {
             let program = filter::program(architecture, Filter::Full);
             sys::filter::install(&program).during("system call filter")?;
             wire::send(control, Kind::Started, 0, "", &[]).during("system call filter")

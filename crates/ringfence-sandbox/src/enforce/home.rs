@@ -18,7 +18,10 @@ use crate::sys;
 pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Failed> {
     let files = &orders.plan.files;
     let home = files.home.as_deref().and_then(real);
-    let workplaces: Vec<PathBuf> = [real(&files.root), real(&files.directory)].into_iter().flatten().collect();
+    let workplaces: Vec<PathBuf> = [real(&files.root), real(&files.directory)]
+        .into_iter()
+        .flatten()
+        .collect();
     let mut writable: Vec<Held> = Vec::new();
     if orders.user == 0 {
         // Root owns the system's files inside too, and would own the machine through them.
@@ -49,13 +52,17 @@ pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Faile
 }
 
 fn put_back(held: Vec<Held>) -> Result<(), Failed> {
-    held.into_iter().try_for_each(|held| held.put_back().during("mounts"))
+    held.into_iter()
+        .try_for_each(|held| held.put_back().during("mounts"))
 }
 
 /// Without those that lie inside another.
 fn outermost(paths: BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let all = paths.clone();
-    let is_inner = |path: &PathBuf| all.iter().any(|outer| outer != path && path.starts_with(outer));
+    let is_inner = |path: &PathBuf| {
+        all.iter()
+            .any(|outer| outer != path && path.starts_with(outer))
+    };
     paths.into_iter().filter(|path| !is_inner(path)).collect()
 }
 
@@ -65,9 +72,17 @@ fn protect(path: &Path) -> io::Result<()> {
 
 /// What stays writable in a home directory that is not: caches, the project, an agent's own folders.
 fn kept(orders: &Orders<'_>, home: &Path, workplaces: &[PathBuf]) -> Result<Vec<Held>, Failed> {
-    let listed = orders.plan.files.writable.iter().filter_map(|path| real(path));
+    let listed = orders
+        .plan
+        .files
+        .writable
+        .iter()
+        .filter_map(|path| real(path));
     let own = workplaces.iter().cloned();
-    let all: BTreeSet<PathBuf> = listed.chain(own).filter(|path| path.starts_with(home) && path != home).collect();
+    let all: BTreeSet<PathBuf> = listed
+        .chain(own)
+        .filter(|path| path.starts_with(home) && path != home)
+        .collect();
     let hold = |path: PathBuf| Held::take(&path).on("mounts", path.display());
     outermost(all).into_iter().map(hold).collect()
 }
@@ -86,12 +101,24 @@ fn replace_home(orders: &Orders<'_>, home: &Path, workplaces: &[PathBuf]) -> Res
         return Ok(());
     }
     let mut kept = kept(orders, home, workplaces)?;
-    let tools = orders.plan.files.shown_read_only.iter().filter_map(|path| real(path));
-    for tool in outermost(tools.filter(|path| path.starts_with(home) && path != home).collect()) {
+    let tools = orders
+        .plan
+        .files
+        .shown_read_only
+        .iter()
+        .filter_map(|path| real(path));
+    for tool in outermost(
+        tools
+            .filter(|path| path.starts_with(home) && path != home)
+            .collect(),
+    ) {
         let held = Held::take(&tool).and_then(Held::read_only);
         kept.push(held.on("mounts", tool.display())?);
     }
     cover_home(home).on("home directory", home.display())?;
-    kept.into_iter().try_for_each(|held| held.show_again().during("home directory"))?;
-    fs::metadata(home).map(|_| ()).on("home directory", home.display())
+    kept.into_iter()
+        .try_for_each(|held| held.show_again().during("home directory"))?;
+    fs::metadata(home)
+        .map(|_| ())
+        .on("home directory", home.display())
 }

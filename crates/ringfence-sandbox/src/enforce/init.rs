@@ -24,7 +24,8 @@ const CANARY_MS: i64 = 20;
 
 /// Sets everything up, starts the program, and stays until it has ended. Does not come back but with what failed.
 pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).during("parent")?;
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .during("parent")?;
     // The files below `/proc/self` belong to root while a process cannot be looked into.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).during("user map")?;
     identity::settle(orders)?;
@@ -39,7 +40,7 @@ pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> 
     let signals = Signals::of(SIGNALS).descriptor().during("signals")?;
     let program = match sys::fork().during("program")? {
         Forked::Child => app::run(orders, control),
-        Forked::Parent(id, _) => id,
+        Forked::Parent(id) => id,
     };
     if orders.level < Level::Full {
         // Whoever the program leaves behind comes to us, and goes with us.
@@ -83,7 +84,14 @@ fn sockets(private: &Private, control: &OwnedFd) -> Result<(), Failed> {
         let listener = UnixListener::bind(path).on("socket", path.display())?;
         listener.set_nonblocking(true).during("socket")?;
         let _ = fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        wire::send(control, Kind::Listeners, 1, &path.to_string_lossy(), &[listener.as_fd()]).during("socket")?;
+        wire::send(
+            control,
+            Kind::Listeners,
+            1,
+            &path.to_string_lossy(),
+            &[listener.as_fd()],
+        )
+        .during("socket")?;
     }
     Ok(())
 }
@@ -107,11 +115,14 @@ impl Init<'_> {
                 PollFd::new(&self.signals, PollFlags::IN),
                 PollFd::new(self.control, PollFlags::IN),
             ];
-            ready.extend(watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)));
+            ready.extend(
+                watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)),
+            );
             if poll(&mut ready, None).is_err() {
                 continue;
             }
-            let [signals, control, watched] = [0, 1, 2].map(|index| ready.get(index).is_some_and(|fd| !fd.revents().is_empty()));
+            let [signals, control, watched] =
+                [0, 1, 2].map(|index| ready.get(index).is_some_and(|fd| !fd.revents().is_empty()));
             if watched && let Some(watch) = &self.watch {
                 watch.hide_again(self.control);
             }
@@ -151,7 +162,11 @@ impl Init<'_> {
                     self.tell(Kind::Stopped, signal, "");
                 }
             } else if is_program {
-                let left = if self.has_own_processes { leftovers() } else { 0 };
+                let left = if self.has_own_processes {
+                    leftovers()
+                } else {
+                    0
+                };
                 self.tell(Kind::Ended, status.as_raw(), &left.to_string());
                 return true;
             }
@@ -213,15 +228,24 @@ impl Init<'_> {
     fn is_stopped(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.program)).unwrap_or_default();
         // The name may hold anything, so the state is looked for behind its last bracket.
-        stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['T', 't']))
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, state)| state.starts_with(['T', 't']))
     }
 
     /// Makes sockets of the inner network, with which the supervisor reaches the program's ports.
     fn make_sockets(&self, message: &Message) {
         use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-        let family = if message.number == 6 { AddressFamily::INET6 } else { AddressFamily::INET };
+        let family = if message.number == 6 {
+            AddressFamily::INET6
+        } else {
+            AddressFamily::INET
+        };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let count = message.text.parse().unwrap_or(0_usize).min(wire::MOST_DESCRIPTORS);
+        let count = message
+            .text
+            .parse()
+            .unwrap_or(0_usize)
+            .min(wire::MOST_DESCRIPTORS);
         let sockets: Vec<OwnedFd> = (0..count)
             .filter_map(|_| socket_with(family, SocketType::STREAM, flags, None).ok())
             .collect();
@@ -252,12 +276,14 @@ fn leftovers() -> usize {
     let own = rustix::process::getpid();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    ids.filter(|id| Pid::from_raw(*id) != Some(own) && !is_dead(*id)).count()
+    ids.filter(|id| Pid::from_raw(*id) != Some(own) && !is_dead(*id))
+        .count()
 }
 
 fn is_dead(id: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
 }
 
 /// Watches the folders of masked files: a mask goes with the file that it lies on when the host replaces that.
@@ -270,11 +296,24 @@ impl Watch {
     /// `None` where the user has no watch left; the masks hold then as long as their files.
     fn new(orders: &Orders<'_>) -> Option<Self> {
         let files = &orders.plan.files;
-        let hidden = files.hidden.iter().filter(|hidden| hidden.environment.is_some());
-        let paths: Vec<PathBuf> = hidden.map(|hidden| &hidden.path).chain(&files.awaited).cloned().collect();
-        let descriptor = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
-        let flags = inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::ONLYDIR;
-        let mut folders: Vec<PathBuf> = paths.iter().filter_map(|path| path.parent().map(PathBuf::from)).collect();
+        let hidden = files
+            .hidden
+            .iter()
+            .filter(|hidden| hidden.environment.is_some());
+        let paths: Vec<PathBuf> = hidden
+            .map(|hidden| &hidden.path)
+            .chain(&files.awaited)
+            .cloned()
+            .collect();
+        let descriptor =
+            inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
+        let flags = inotify::WatchFlags::CREATE
+            | inotify::WatchFlags::MOVED_TO
+            | inotify::WatchFlags::ONLYDIR;
+        let mut folders: Vec<PathBuf> = paths
+            .iter()
+            .filter_map(|path| path.parent().map(PathBuf::from))
+            .collect();
         folders.sort();
         folders.dedup();
         for folder in folders {

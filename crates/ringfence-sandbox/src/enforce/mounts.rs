@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_change, move_mount, open_tree,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind,
+    mount_change, move_mount, open_tree,
 };
 
 use super::{During, Failed, Orders, Private, home, terminal};
@@ -62,7 +63,13 @@ impl Held {
 
     /// Puts it somewhere.
     pub(super) fn put(self, to: &Path) -> io::Result<()> {
-        Ok(move_mount(self.tree, c"", CWD, to, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+        Ok(move_mount(
+            self.tree,
+            c"",
+            CWD,
+            to,
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )?)
     }
 
     /// Puts it at a new name of the same kind.
@@ -93,7 +100,11 @@ impl Held {
 pub(super) fn arrange(orders: &Orders<'_>, private: &Private) -> Result<(), Failed> {
     let files = &orders.plan.files;
     // Private, not slave: what the host mounts later must not appear inside.
-    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).on("mounts", "/")?;
+    mount_change(
+        "/",
+        MountPropagationFlags::REC | MountPropagationFlags::PRIVATE,
+    )
+    .on("mounts", "/")?;
     let places = Places::of(orders);
     let held = places.hold(orders)?;
     home::arrange(orders, &places)?;
@@ -133,27 +144,42 @@ pub(super) struct Places {
 impl Places {
     fn of(orders: &Orders<'_>) -> Self {
         let files = &orders.plan.files;
-        let mut private: Vec<PathBuf> = files.private.iter().filter_map(|path| real(path)).collect();
+        let mut private: Vec<PathBuf> =
+            files.private.iter().filter_map(|path| real(path)).collect();
         private.sort();
         private.dedup();
         private.retain(|folder| folder.is_dir());
         let outermost = private.clone();
-        private.retain(|folder| !outermost.iter().any(|outer| outer != folder && folder.starts_with(outer)));
+        private.retain(|folder| {
+            !outermost
+                .iter()
+                .any(|outer| outer != folder && folder.starts_with(outer))
+        });
         Self {
             private,
             shown: files.shown.iter().filter_map(|path| real(path)).collect(),
-            shown_read_only: files.shown_read_only.iter().filter_map(|path| real(path)).collect(),
+            shown_read_only: files
+                .shown_read_only
+                .iter()
+                .filter_map(|path| real(path))
+                .collect(),
         }
     }
 
     /// Holds what lies strictly inside something private and is to be seen all the same.
     fn hold(&self, orders: &Orders<'_>) -> Result<Vec<Held>, Failed> {
         let mut held = Vec::new();
-        let writable: BTreeSet<&PathBuf> = self.shown.iter().filter(|path| self.is_covered(path)).collect();
+        let writable: BTreeSet<&PathBuf> = self
+            .shown
+            .iter()
+            .filter(|path| self.is_covered(path))
+            .collect();
         let read_only: BTreeSet<&PathBuf> = self
             .shown_read_only
             .iter()
-            .filter(|path| self.is_covered(path) && !writable.iter().any(|shown| path.starts_with(shown)))
+            .filter(|path| {
+                self.is_covered(path) && !writable.iter().any(|shown| path.starts_with(shown))
+            })
             .filter(|path| is_quiet(path))
             .collect();
         for path in writable {
@@ -178,14 +204,18 @@ impl Places {
     /// Everything of its own that lies below a folder.
     fn own_below(&self, folder: &Path) -> Vec<&PathBuf> {
         let own = self.shown_read_only.iter();
-        own.filter(|path| path.starts_with(folder) && *path != folder).collect()
+        own.filter(|path| path.starts_with(folder) && *path != folder)
+            .collect()
     }
 
     /// The paths to hide that are there, each once, but for those that the environment names itself.
     fn hidden(&self, orders: &Orders<'_>) -> Vec<PathBuf> {
         let plan = &orders.plan.files;
         let listed = plan.hidden.iter().map(|hidden| &hidden.path);
-        let all: BTreeSet<PathBuf> = listed.chain(&plan.awaited).filter_map(|path| real(path)).collect();
+        let all: BTreeSet<PathBuf> = listed
+            .chain(&plan.awaited)
+            .filter_map(|path| real(path))
+            .collect();
         let root = real(&plan.root);
         all.into_iter()
             .filter(|path| !self.shown_read_only.contains(path))
@@ -238,7 +268,10 @@ fn make_masks(private: &Private) -> io::Result<()> {
     for mask in [FILE_MASK, FOLDER_MASK] {
         fs::set_permissions(mask, fs::Permissions::from_mode(0))?;
     }
-    for (name, text) in [("hosts", &private.hosts), ("resolv.conf", &private.resolver)] {
+    for (name, text) in [
+        ("hosts", &private.hosts),
+        ("resolv.conf", &private.resolver),
+    ] {
         let path = folder.join(name);
         fs::write(&path, text)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o444))?;
@@ -270,7 +303,10 @@ fn hide(path: &Path, places: &Places) -> io::Result<()> {
 /// Hides a file again whose mask went with the file that it lay on.
 pub(super) fn hide_again(path: &Path) -> io::Result<()> {
     let is_folder = fs::symlink_metadata(path)?.is_dir();
-    Ok(mount_bind(if is_folder { FOLDER_MASK } else { FILE_MASK }, path)?)
+    Ok(mount_bind(
+        if is_folder { FOLDER_MASK } else { FILE_MASK },
+        path,
+    )?)
 }
 
 /// Puts the files that answer for names in place, and makes the sockets' folders.
@@ -282,7 +318,9 @@ fn names(orders: &Orders<'_>, private: &Private) -> Result<(), Failed> {
             Ok(real) => real,
             // A link into `/run`, which is empty now.
             Err(_) => match fs::read_link(&target) {
-                Ok(link) => make_file(&Path::new("/etc").join(link)).on("mounts", target.display())?,
+                Ok(link) => {
+                    make_file(&Path::new("/etc").join(link)).on("mounts", target.display())?
+                }
                 Err(_) => continue,
             },
         };
@@ -293,9 +331,16 @@ fn names(orders: &Orders<'_>, private: &Private) -> Result<(), Failed> {
             fs::create_dir_all(folder).on("socket", socket.display())?;
         }
     }
-    if let Some(runtime) = orders.plan.files.private.iter().find(|path| path.starts_with("/run/user")) {
+    if let Some(runtime) = orders
+        .plan
+        .files
+        .private
+        .iter()
+        .find(|path| path.starts_with("/run/user"))
+    {
         fs::create_dir_all(runtime).on("mounts", runtime.display())?;
-        fs::set_permissions(runtime, fs::Permissions::from_mode(0o700)).on("mounts", runtime.display())?;
+        fs::set_permissions(runtime, fs::Permissions::from_mode(0o700))
+            .on("mounts", runtime.display())?;
     }
     Ok(())
 }
@@ -324,7 +369,14 @@ fn normal(path: &Path) -> PathBuf {
 
 /// Keeps the kernel's own files from being written: where the caller is root, their owner is the same user inside.
 fn guard_kernel(orders: &Orders<'_>) -> Result<(), Failed> {
-    for path in ["/sys", "/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"] {
+    for path in [
+        "/sys",
+        "/proc/sys",
+        "/proc/sysrq-trigger",
+        "/proc/irq",
+        "/proc/bus",
+        "/proc/fs",
+    ] {
         let path = Path::new(path);
         if (orders.user == 0 || path == Path::new("/sys")) && path.exists() {
             let held = Held::take(path).and_then(Held::read_only);

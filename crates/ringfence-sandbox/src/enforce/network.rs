@@ -30,16 +30,25 @@ impl Inside {
             match &endpoint.host {
                 Host::Name(name) => {
                     let address = inside.address_of(name);
-                    inside.listeners.push((SocketAddr::from((address, endpoint.port)), index));
+                    inside
+                        .listeners
+                        .push((SocketAddr::from((address, endpoint.port)), index));
                 }
                 Host::Address(address) => {
                     if !inside.addresses.contains(address) {
                         inside.addresses.push(*address);
                     }
-                    inside.listeners.push((SocketAddr::from((*address, endpoint.port)), index));
+                    inside
+                        .listeners
+                        .push((SocketAddr::from((*address, endpoint.port)), index));
                 }
-                Host::Local if answered.contains(&endpoint.port) && !plan.ports.contains(&endpoint.port) => {
-                    inside.listeners.extend(local(endpoint.port).map(|address| (address, index)));
+                Host::Local
+                    if answered.contains(&endpoint.port)
+                        && !plan.ports.contains(&endpoint.port) =>
+                {
+                    inside
+                        .listeners
+                        .extend(local(endpoint.port).map(|address| (address, index)));
                 }
                 // Nobody is there yet; and it may be the program itself that will be.
                 Host::Local => {}
@@ -60,7 +69,8 @@ impl Inside {
 
     /// The `hosts` file.
     pub(crate) fn hosts(&self, machine: &str) -> String {
-        let mut text = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+        let mut text =
+            String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
         if !machine.is_empty() {
             text.push_str(&format!("127.0.0.1 {machine}\n"));
         }
@@ -73,12 +83,22 @@ impl Inside {
 
 /// Both loopback addresses with a port.
 pub(crate) fn local(port: u16) -> impl Iterator<Item = SocketAddr> {
-    [SocketAddr::from(([127, 0, 0, 1], port)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port))].into_iter()
+    [
+        SocketAddr::from(([127, 0, 0, 1], port)),
+        SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)),
+    ]
+    .into_iter()
 }
 
 /// Brings the network up and hands its sockets to the supervisor.
 pub(super) fn build(inside: &Inside, control: &OwnedFd) -> Result<(), Failed> {
-    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).during("loopback")?;
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .during("loopback")?;
     crate::sys::loopback_up(socket.as_fd()).during("loopback")?;
     // Lets the program listen on 80 and 443; where it cannot be said, it stays as everywhere.
     let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
@@ -125,8 +145,17 @@ fn placeholder() -> io::Result<OwnedFd> {
 /// A socket that listens at an address.
 pub(super) fn listen(address: SocketAddr) -> io::Result<OwnedFd> {
     const BACKLOG: i32 = 4096;
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = socket_with(
+        family,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
@@ -178,7 +207,9 @@ fn add_address(socket: &OwnedFd, address: IpAddr) -> io::Result<()> {
     let mut answer = [0_u8; 512];
     let (length, _) = rustix::net::recv(socket, &mut answer, rustix::net::RecvFlags::empty())?;
     // A header of 16 bytes, then the error's number, negative or 0.
-    let number = answer.get(..length).and_then(|answer| answer.get(16..20)?.first_chunk::<4>());
+    let number = answer
+        .get(..length)
+        .and_then(|answer| answer.get(16..20)?.first_chunk::<4>());
     match number.map(|bytes| i32::from_ne_bytes(*bytes)) {
         Some(0) => Ok(()),
         Some(number) => Err(io::Error::from_raw_os_error(-number)),

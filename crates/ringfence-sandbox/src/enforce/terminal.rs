@@ -11,7 +11,25 @@ use rustix::mount::{MountFlags, mount};
 use super::mounts::Held;
 
 /// What every program may use: RFC-less custom of Unix, and the devices with which models are computed.
-const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty", "dri", "kfd", "accel", "nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps", "dxg"];
+const DEVICES: &[&str] = &[
+    "null",
+    "zero",
+    "full",
+    "random",
+    "urandom",
+    "tty",
+    "dri",
+    "kfd",
+    "accel",
+    "nvidia0",
+    "nvidia1",
+    "nvidiactl",
+    "nvidia-uvm",
+    "nvidia-uvm-tools",
+    "nvidia-modeset",
+    "nvidia-caps",
+    "dxg",
+];
 
 /// Highest number of a terminal that is shown under its own name.
 const MOST_TERMINALS: u32 = 256;
@@ -42,7 +60,10 @@ fn terminals() -> Vec<(u32, Held)> {
         let Ok(path) = fs::read_link(format!("/proc/self/fd/{descriptor}")) else {
             continue;
         };
-        let number = path.strip_prefix("/dev/pts").ok().and_then(|name| name.to_str()?.parse().ok());
+        let number = path
+            .strip_prefix("/dev/pts")
+            .ok()
+            .and_then(|name| name.to_str()?.parse().ok());
         let Some(number) = number.filter(|number| *number < MOST_TERMINALS) else {
             continue;
         };
@@ -59,11 +80,23 @@ fn terminals() -> Vec<(u32, Held)> {
 pub(super) fn arrange(devices: Devices) -> io::Result<()> {
     let folder = Path::new("/dev");
     let shared = Held::take(&folder.join("shm")).ok();
-    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some(c"mode=0755"))?;
+    mount(
+        "tmpfs",
+        folder,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        Some(c"mode=0755"),
+    )?;
     for (path, held) in devices.nodes {
         held.put_at(&path)?;
     }
-    for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx")] {
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ] {
         symlink(target, folder.join(name))?;
     }
     if let Some(shared) = shared {
@@ -72,7 +105,13 @@ pub(super) fn arrange(devices: Devices) -> io::Result<()> {
     let pts = folder.join("pts");
     fs::create_dir(&pts)?;
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    mount("devpts", &pts, "devpts", flags, Some(c"newinstance,ptmxmode=0666,mode=0620"))?;
+    mount(
+        "devpts",
+        &pts,
+        "devpts",
+        flags,
+        Some(c"newinstance,ptmxmode=0666,mode=0620"),
+    )?;
     show_terminals(&pts, devices.terminals)
 }
 

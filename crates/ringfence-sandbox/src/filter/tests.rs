@@ -2,7 +2,12 @@ use super::*;
 use proptest::prelude::*;
 
 const BOTH: [Architecture; 2] = [Architecture::X86_64, Architecture::Aarch64];
-const ALL: [Filter; 3] = [Filter::Full, Filter::Supervised, Filter::NetworkOnly];
+const ALL: [Filter; 4] = [
+    Filter::Full,
+    Filter::Observed,
+    Filter::Supervised,
+    Filter::NetworkOnly,
+];
 
 /// What the kernel shows the program.
 #[derive(Clone, Copy, Debug)]

@@ -14,11 +14,17 @@ pub(super) fn endpoints(input: &Input<'_>) -> Vec<Endpoint> {
         add(&mut endpoints, named);
     }
     for (host, port) in &input.egress {
-        add(&mut endpoints, Named::new(host, *port, "[egress]".to_owned()));
+        add(
+            &mut endpoints,
+            Named::new(host, *port, "[egress]".to_owned()),
+        );
     }
     for name in &input.presets {
         for (host, port) in preset::hosts(name) {
-            add(&mut endpoints, Named::new(host, port, format!("preset:{name}")));
+            add(
+                &mut endpoints,
+                Named::new(host, port, format!("preset:{name}")),
+            );
         }
     }
     endpoints
@@ -61,7 +67,8 @@ fn path_of(value: &str) -> Vec<String> {
         let from_query = query.split('&').filter_map(|pair| {
             let (name, path) = pair.split_once('=')?;
             let path = path.replace("%2F", "/").replace("%2f", "/");
-            (matches!(name, "host" | "socket" | "unix_socket") && path.starts_with('/')).then_some(path)
+            (matches!(name, "host" | "socket" | "unix_socket") && path.starts_with('/'))
+                .then_some(path)
         });
         let mut paths: Vec<String> = from_query.collect();
         let escaped = url.hosts.replace("%2F", "/").replace("%2f", "/");
@@ -161,7 +168,9 @@ fn of_url(name: &str, url: Url<'_>) -> Vec<Named> {
         other => endpoint::implied_port(other),
     };
     // `mongodb+srv` and the like find hosts through DNS records, which nobody answers inside.
-    let secure = ["https", "wss", "rediss", "amqps", "ldaps", "smtps", "grpcs", "mqtts", "libsql", "turso"];
+    let secure = [
+        "https", "wss", "rediss", "amqps", "ldaps", "smtps", "grpcs", "mqtts", "libsql", "turso",
+    ];
     hosts
         .split(',')
         .filter_map(|part| {
@@ -193,7 +202,9 @@ fn words(value: &str) -> Option<(String, u16)> {
                 host = Some(text.trim_start_matches("tcp:").to_owned());
             }
             "port" => port = endpoint::port_number(text),
-            "dbname" | "database" | "initial catalog" | "user" | "user id" | "username" => is_database = true,
+            "dbname" | "database" | "initial catalog" | "user" | "user id" | "username" => {
+                is_database = true
+            }
             _ => {}
         }
     }
@@ -202,7 +213,11 @@ fn words(value: &str) -> Option<(String, u16)> {
         Some((host, port)) => (host.to_owned(), endpoint::port_number(port)),
         None => (host, None),
     };
-    let usual = if separator == ';' && port.is_none() { 1433 } else { 5432 };
+    let usual = if separator == ';' && port.is_none() {
+        1433
+    } else {
+        5432
+    };
     endpoint::is_host_name(&host).then(|| (host, port.or(written).unwrap_or(usual)))
 }
 
@@ -222,7 +237,8 @@ fn pairs(settings: &[(&str, &str)]) -> Vec<Named> {
             continue;
         }
         let port = settings.iter().find_map(|(other, port)| {
-            (other.to_ascii_uppercase() == format!("{stem}PORT")).then(|| endpoint::port_number(port))?
+            (other.to_ascii_uppercase() == format!("{stem}PORT"))
+                .then(|| endpoint::port_number(port))?
         });
         let port = port.or_else(|| usual_port(stem));
         if let Some(port) = port {
@@ -258,7 +274,8 @@ fn usual_port(stem: &str) -> Option<u16> {
 /// A word with a number behind it is no host: `retries:3`, `12:30`.
 fn looks_like_host(host: &str) -> bool {
     host.contains('.') || host.contains(':') || host == "localhost" || host.contains('-') || {
-        host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        host.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
             && host.bytes().any(|byte| byte.is_ascii_alphabetic())
     }
 }

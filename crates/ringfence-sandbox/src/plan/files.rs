@@ -90,46 +90,244 @@ pub struct Hidden {
 
 /// Folders and files below the home directory that hold credentials.
 pub(crate) const CREDENTIALS: &[&str] = &[
-    ".aws", ".kube", ".ssh", ".gnupg", ".docker", ".azure", ".netrc", ".pgpass", ".railway", ".fly", ".npmrc", ".pypirc",
-    ".vault-token", ".git-credentials", ".terraform.d/credentials.tfrc.json", ".terraformrc", ".my.cnf", ".mylogin.cnf",
-    ".pg_service.conf", ".s3cfg", ".boto", ".oci", ".aliyun", ".bluemix", ".databrickscfg", ".snowflake", ".snowsql", ".vercel",
-    ".netlify", ".wrangler", ".supabase", ".heroku", ".config/gcloud", ".config/gh", ".config/glab-cli", ".config/hub",
-    ".config/doctl", ".config/heroku", ".config/netlify", ".config/vercel", ".config/.wrangler", ".config/stripe",
-    ".config/rclone", ".config/sops", ".config/age", ".config/op", ".config/ringfence", ".config/git/credentials",
-    ".config/containers/auth.json", ".config/configstore", ".config/scw", ".config/linode-cli", ".config/turso",
-    ".config/planetscale", ".config/neonctl", ".config/railway", ".config/fly", ".config/flyctl", ".config/pulumi", ".pulumi/credentials.json",
-    ".local/share/keyrings", ".local/share/com.vercel.cli", ".local/share/ringfence", ".local/share/flatpak/db", ".password-store", ".age",
-    ".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials", ".composer/auth.json", ".config/composer/auth.json",
-    ".m2/settings-security.xml", ".nuget/NuGet/NuGet.Config", ".dotnet/corefx/cryptography", ".1password", ".config/1Password", ".bitwarden",
-    ".config/Bitwarden CLI", ".kaggle", ".huggingface/token", ".cache/huggingface/token",
+    ".aws",
+    ".kube",
+    ".ssh",
+    ".gnupg",
+    ".docker",
+    ".azure",
+    ".netrc",
+    ".pgpass",
+    ".railway",
+    ".fly",
+    ".npmrc",
+    ".pypirc",
+    ".vault-token",
+    ".git-credentials",
+    ".terraform.d/credentials.tfrc.json",
+    ".terraformrc",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".pg_service.conf",
+    ".s3cfg",
+    ".boto",
+    ".oci",
+    ".aliyun",
+    ".bluemix",
+    ".databrickscfg",
+    ".snowflake",
+    ".snowsql",
+    ".vercel",
+    ".netlify",
+    ".wrangler",
+    ".supabase",
+    ".heroku",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/glab-cli",
+    ".config/hub",
+    ".config/doctl",
+    ".config/heroku",
+    ".config/netlify",
+    ".config/vercel",
+    ".config/.wrangler",
+    ".config/stripe",
+    ".config/rclone",
+    ".config/sops",
+    ".config/age",
+    ".config/op",
+    ".config/ringfence",
+    ".config/git/credentials",
+    ".config/containers/auth.json",
+    ".config/configstore",
+    ".config/scw",
+    ".config/linode-cli",
+    ".config/turso",
+    ".config/planetscale",
+    ".config/neonctl",
+    ".config/railway",
+    ".config/fly",
+    ".config/flyctl",
+    ".config/pulumi",
+    ".pulumi/credentials.json",
+    ".local/share/keyrings",
+    ".local/share/com.vercel.cli",
+    ".local/share/ringfence",
+    ".local/share/flatpak/db",
+    ".password-store",
+    ".age",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".gem/credentials",
+    ".composer/auth.json",
+    ".config/composer/auth.json",
+    ".m2/settings-security.xml",
+    ".nuget/NuGet/NuGet.Config",
+    ".dotnet/corefx/cryptography",
+    ".1password",
+    ".config/1Password",
+    ".bitwarden",
+    ".config/Bitwarden CLI",
+    ".kaggle",
+    ".huggingface/token",
+    ".cache/huggingface/token",
 ];
 
 /// What shells, desktops, editors and tools run or obey outside the barrier, below the home directory.
 pub(crate) const OBEYED: &[&str] = &[
-    ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv", ".zprofile",
-    ".zlogin", ".zlogout", ".kshrc", ".mkshrc", ".cshrc", ".tcshrc", ".login", ".logout", ".inputrc", ".config/fish", ".config/zsh", ".config/bash",
-    ".oh-my-zsh", ".xprofile", ".xinitrc", ".xsession", ".xsessionrc", ".pam_environment", ".config/autostart", ".config/systemd",
-    ".config/environment.d", ".config/plasma-workspace", ".config/hypr", ".config/sway", ".config/i3", ".local/share/systemd", ".local/share/applications",
-    ".local/share/dbus-1", ".local/bin", "bin", ".bin", ".cargo/bin", ".cargo/config", ".cargo/config.toml", ".gitconfig", ".config/git", ".ssh",
-    ".vimrc", ".vim", ".config/nvim", ".emacs", ".emacs.d", ".config/emacs", ".nanorc", ".tmux.conf", ".config/tmux", ".screenrc", ".gdbinit", ".config/gdb",
-    ".config/direnv", ".envrc", ".config/mise", ".tool-versions", ".asdfrc", ".pythonrc", ".pythonrc.py", ".irbrc", ".pryrc", ".Rprofile", ".lldbinit", ".psqlrc",
-    ".curlrc", ".wgetrc", ".config/pip", ".pip", ".pydistutils.cfg", ".config/Code/User", ".vscode", ".vscode-server", ".cursor", ".config/Cursor/User",
-    ".mozilla/native-messaging-hosts", ".config/google-chrome/NativeMessagingHosts", ".config/chromium/NativeMessagingHosts", ".crontab", ".forward", ".procmailrc",
-    ".config/user-tmpfiles.d", ".config/containers", ".config/nix", ".nix-profile", ".config/home-manager", ".ringfence",
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_aliases",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".zlogout",
+    ".kshrc",
+    ".mkshrc",
+    ".cshrc",
+    ".tcshrc",
+    ".login",
+    ".logout",
+    ".inputrc",
+    ".config/fish",
+    ".config/zsh",
+    ".config/bash",
+    ".oh-my-zsh",
+    ".xprofile",
+    ".xinitrc",
+    ".xsession",
+    ".xsessionrc",
+    ".pam_environment",
+    ".config/autostart",
+    ".config/systemd",
+    ".config/environment.d",
+    ".config/plasma-workspace",
+    ".config/hypr",
+    ".config/sway",
+    ".config/i3",
+    ".local/share/systemd",
+    ".local/share/applications",
+    ".local/share/dbus-1",
+    ".local/bin",
+    "bin",
+    ".bin",
+    ".cargo/bin",
+    ".cargo/config",
+    ".cargo/config.toml",
+    ".gitconfig",
+    ".config/git",
+    ".ssh",
+    ".vimrc",
+    ".vim",
+    ".config/nvim",
+    ".emacs",
+    ".emacs.d",
+    ".config/emacs",
+    ".nanorc",
+    ".tmux.conf",
+    ".config/tmux",
+    ".screenrc",
+    ".gdbinit",
+    ".config/gdb",
+    ".config/direnv",
+    ".envrc",
+    ".config/mise",
+    ".tool-versions",
+    ".asdfrc",
+    ".pythonrc",
+    ".pythonrc.py",
+    ".irbrc",
+    ".pryrc",
+    ".Rprofile",
+    ".lldbinit",
+    ".psqlrc",
+    ".curlrc",
+    ".wgetrc",
+    ".config/pip",
+    ".pip",
+    ".pydistutils.cfg",
+    ".config/Code/User",
+    ".vscode",
+    ".vscode-server",
+    ".cursor",
+    ".config/Cursor/User",
+    ".mozilla/native-messaging-hosts",
+    ".config/google-chrome/NativeMessagingHosts",
+    ".config/chromium/NativeMessagingHosts",
+    ".crontab",
+    ".forward",
+    ".procmailrc",
+    ".config/user-tmpfiles.d",
+    ".config/containers",
+    ".config/nix",
+    ".nix-profile",
+    ".config/home-manager",
+    ".ringfence",
 ];
 
 /// Below the home directory: written by tools all the time, run by nobody unasked.
 const CACHES: &[&str] = &[
-    ".cache", ".cargo/registry", ".cargo/git", ".cargo/.package-cache", ".cargo/.package-cache-mutate", ".cargo/.global-cache", ".rustup/tmp", ".rustup/downloads", ".npm", ".nvm/.cache",
-    ".yarn", ".pnpm-store", ".local/share/pnpm/store", ".bun/install/cache", "go/pkg", ".m2/repository", ".gradle", ".ivy2",
-    ".sbt", ".deno", ".conda/pkgs", ".gem/specs", ".bundle/cache", ".nuget/packages", ".composer/cache", ".pub-cache", ".hex", ".mix",
-    ".matplotlib", ".ipython", ".jupyter/runtime", ".local/share/jupyter/runtime", ".node-gyp", ".cypress", ".java", ".android/cache", ".terraform.d/plugin-cache",
+    ".cache",
+    ".cargo/registry",
+    ".cargo/git",
+    ".cargo/.package-cache",
+    ".cargo/.package-cache-mutate",
+    ".cargo/.global-cache",
+    ".rustup/tmp",
+    ".rustup/downloads",
+    ".npm",
+    ".nvm/.cache",
+    ".yarn",
+    ".pnpm-store",
+    ".local/share/pnpm/store",
+    ".bun/install/cache",
+    "go/pkg",
+    ".m2/repository",
+    ".gradle",
+    ".ivy2",
+    ".sbt",
+    ".deno",
+    ".conda/pkgs",
+    ".gem/specs",
+    ".bundle/cache",
+    ".nuget/packages",
+    ".composer/cache",
+    ".pub-cache",
+    ".hex",
+    ".mix",
+    ".matplotlib",
+    ".ipython",
+    ".jupyter/runtime",
+    ".local/share/jupyter/runtime",
+    ".node-gyp",
+    ".cypress",
+    ".java",
+    ".android/cache",
+    ".terraform.d/plugin-cache",
 ];
 
 /// In the project: what other programs run or obey, and Ringfence's own rules.
 const PROJECT: &[&str] = &[
-    "ringfence.toml", ".ringfence", ".git/hooks", ".git/config", ".git/config.worktree", ".git/info/attributes", ".envrc", ".vscode", ".idea", ".mise.toml", "mise.toml",
-    ".pre-commit-config.yaml", ".husky", ".devcontainer", ".gitmodules", ".github/workflows",
+    "ringfence.toml",
+    ".ringfence",
+    ".git/hooks",
+    ".git/config",
+    ".git/config.worktree",
+    ".git/info/attributes",
+    ".envrc",
+    ".vscode",
+    ".idea",
+    ".mise.toml",
+    "mise.toml",
+    ".pre-commit-config.yaml",
+    ".husky",
+    ".devcontainer",
+    ".gitmodules",
+    ".github/workflows",
 ];
 
 /// Folders that every run has of its own: temporary files, sockets, shared memory.
@@ -174,15 +372,26 @@ pub(super) fn files(input: &Input<'_>) -> Files {
     if let Some(home) = &places.home {
         match places.policy {
             Home::Guarded => {
-                files.read_only.extend(OBEYED.iter().map(|path| home.join(path)));
-                let on_path = places.path.iter().filter(|folder| folder.starts_with(home) && *folder != home);
+                files
+                    .read_only
+                    .extend(OBEYED.iter().map(|path| home.join(path)));
+                let on_path = places
+                    .path
+                    .iter()
+                    .filter(|folder| folder.starts_with(home) && *folder != home);
                 files.read_only.extend(on_path.cloned());
             }
             Home::ReadOnly => {
-                files.writable.extend(CACHES.iter().map(|path| home.join(path)));
-                files.writable.extend(places.agent.iter().map(|path| home.join(path)));
+                files
+                    .writable
+                    .extend(CACHES.iter().map(|path| home.join(path)));
+                files
+                    .writable
+                    .extend(places.agent.iter().map(|path| home.join(path)));
             }
-            Home::Private => files.writable.extend(places.agent.iter().map(|path| home.join(path))),
+            Home::Private => files
+                .writable
+                .extend(places.agent.iter().map(|path| home.join(path))),
         }
     }
     // What the environment's own settings name is its own, wherever it lies.
@@ -196,7 +405,8 @@ fn named(input: &Input<'_>) -> Vec<PathBuf> {
     let own = address::paths(&input.settings);
     let passed = address::paths(&input.places.passed);
     let all = own.into_iter().chain(passed);
-    all.map(|path| absolute(&path, &input.places.root, home)).collect()
+    all.map(|path| absolute(&path, &input.places.root, home))
+        .collect()
 }
 
 fn absolute(path: &Path, root: &Path, home: Option<&Path>) -> PathBuf {
@@ -221,9 +431,14 @@ fn hidden(input: &Input<'_>, named: &[PathBuf]) -> Vec<Hidden> {
         let theirs = address::paths(settings).into_iter();
         for path in theirs.map(|path| absolute(&path, &places.root, home)) {
             // Inside the project or the home directory: elsewhere a path may be anybody's, such as `/usr/bin`.
-            let is_near = path.starts_with(&places.root) || home.is_some_and(|home| path.starts_with(home));
-            let is_whole = path == places.root || Some(path.as_path()) == home || places.directory.starts_with(&path);
-            let is_own = named.iter().any(|own| own.starts_with(&path) || path.starts_with(own));
+            let is_near =
+                path.starts_with(&places.root) || home.is_some_and(|home| path.starts_with(home));
+            let is_whole = path == places.root
+                || Some(path.as_path()) == home
+                || places.directory.starts_with(&path);
+            let is_own = named
+                .iter()
+                .any(|own| own.starts_with(&path) || path.starts_with(own));
             if is_near && !is_whole && !is_own {
                 hidden.push(Hidden {
                     path,
@@ -241,7 +456,12 @@ fn hidden(input: &Input<'_>, named: &[PathBuf]) -> Vec<Hidden> {
             path: home.join(path),
             environment: None,
         });
-        hidden.extend(credentials.filter(|hidden| !places.agent.iter().any(|agent| home.join(agent) == hidden.path)));
+        hidden.extend(credentials.filter(|hidden| {
+            !places
+                .agent
+                .iter()
+                .any(|agent| home.join(agent) == hidden.path)
+        }));
     }
     hidden
 }
@@ -251,11 +471,18 @@ fn private(input: &Input<'_>) -> Vec<PathBuf> {
     let mut private: Vec<PathBuf> = PRIVATE.iter().map(PathBuf::from).collect();
     let named = [&places.temporary, &places.runtime];
     for folder in named.into_iter().flatten() {
-        let holds_something = [Some(&places.root), Some(&places.directory), places.home.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|path| path.starts_with(folder));
-        if folder.is_absolute() && !holds_something && !private.iter().any(|known| folder.starts_with(known)) {
+        let holds_something = [
+            Some(&places.root),
+            Some(&places.directory),
+            places.home.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .any(|path| path.starts_with(folder));
+        if folder.is_absolute()
+            && !holds_something
+            && !private.iter().any(|known| folder.starts_with(known))
+        {
             private.push(folder.clone());
         }
     }
@@ -272,9 +499,17 @@ fn passed_sockets(input: &Input<'_>) -> Vec<PathBuf> {
                 let number = number.split('.').next().unwrap_or(number);
                 sockets.push(PathBuf::from(format!("/tmp/.X11-unix/X{number}")));
             }
-            "WAYLAND_DISPLAY" => sockets.extend(input.places.runtime.as_ref().map(|folder| folder.join(value))),
+            "WAYLAND_DISPLAY" => sockets.extend(
+                input
+                    .places
+                    .runtime
+                    .as_ref()
+                    .map(|folder| folder.join(value)),
+            ),
             "DBUS_SESSION_BUS_ADDRESS" => {
-                let path = value.split([',', ';']).find_map(|part| part.strip_prefix("unix:path="));
+                let path = value
+                    .split([',', ';'])
+                    .find_map(|part| part.strip_prefix("unix:path="));
                 sockets.extend(path.map(PathBuf::from));
             }
             "DOCKER_HOST" => sockets.extend(value.strip_prefix("unix://").map(PathBuf::from)),
@@ -288,14 +523,42 @@ fn passed_sockets(input: &Input<'_>) -> Vec<PathBuf> {
 /// The folders of a home directory in which tools are installed, where one of them is on `PATH`.
 fn tools(places: &Places<'_>) -> Vec<PathBuf> {
     const KNOWN: &[&str] = &[
-        ".cargo", ".rustup", ".pyenv", ".nvm", ".rbenv", ".asdf", ".volta", ".deno", ".bun", ".sdkman", ".nodenv", ".goenv",
-        ".local/share/mise", ".local/share/pnpm", ".local/share/uv", ".local/pipx", ".fnm", ".local/share/fnm", "go", ".npm-global", "miniconda3", "anaconda3",
+        ".cargo",
+        ".rustup",
+        ".pyenv",
+        ".nvm",
+        ".rbenv",
+        ".asdf",
+        ".volta",
+        ".deno",
+        ".bun",
+        ".sdkman",
+        ".nodenv",
+        ".goenv",
+        ".local/share/mise",
+        ".local/share/pnpm",
+        ".local/share/uv",
+        ".local/pipx",
+        ".fnm",
+        ".local/share/fnm",
+        "go",
+        ".npm-global",
+        "miniconda3",
+        "anaconda3",
     ];
-    let Some(home) = places.home.as_ref().filter(|_| places.policy == Home::Private) else {
+    let Some(home) = places
+        .home
+        .as_ref()
+        .filter(|_| places.policy == Home::Private)
+    else {
         return Vec::new();
     };
     let is_used = |folder: &Path| places.path.iter().any(|entry| entry.starts_with(folder));
-    let mut tools: Vec<PathBuf> = KNOWN.iter().map(|path| home.join(path)).filter(|path| is_used(path)).collect();
+    let mut tools: Vec<PathBuf> = KNOWN
+        .iter()
+        .map(|path| home.join(path))
+        .filter(|path| is_used(path))
+        .collect();
     // Rust's toolchains lie beside the folder of its programs.
     if is_used(&home.join(".cargo")) {
         tools.push(home.join(".rustup"));

@@ -66,8 +66,13 @@ fn entries<'a>(
 
 fn ports(root: &dyn TableLike) -> Vec<u16> {
     let listed = root.get("ports").and_then(Item::as_array);
-    let numbers = listed.into_iter().flatten().filter_map(|port| port.as_integer());
-    numbers.filter_map(|port| u16::try_from(port).ok()).collect()
+    let numbers = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|port| port.as_integer());
+    numbers
+        .filter_map(|port| u16::try_from(port).ok())
+        .collect()
 }
 
 fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {

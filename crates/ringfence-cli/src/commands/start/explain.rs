@@ -17,7 +17,12 @@ struct Record<'a> {
     plan: &'a Plan,
 }
 
-pub(super) fn print(plan: &Plan, demand: Demand, json: bool, output: &mut Output) -> Result<u8, Failure> {
+pub(super) fn print(
+    plan: &Plan,
+    demand: Demand,
+    json: bool,
+    output: &mut Output,
+) -> Result<u8, Failure> {
     if json {
         return output.print_json(&Record {
             wanted: demand.wanted.name(),
@@ -37,7 +42,10 @@ pub(super) fn print(plan: &Plan, demand: Demand, json: bool, output: &mut Output
         }
     );
     for endpoint in &plan.endpoints {
-        page.push_str(&format!("  {endpoint:<40} {}\n", endpoint.because.join(", ")));
+        page.push_str(&format!(
+            "  {endpoint:<40} {}\n",
+            endpoint.because.join(", ")
+        ));
     }
     for socket in &plan.sockets {
         page.push_str(&format!("  {}\n", socket.display()));
@@ -47,7 +55,10 @@ pub(super) fn print(plan: &Plan, demand: Demand, json: bool, output: &mut Output
     }
     for foreign in &plan.foreign {
         let target = format!("{}:{}", foreign.host, foreign.port);
-        page.push_str(&format!("  {target:<40} belongs to {}\n", foreign.environment));
+        page.push_str(&format!(
+            "  {target:<40} belongs to {}\n",
+            foreign.environment
+        ));
     }
     files(plan, &mut page);
     output.print(&without_controls(&page))
@@ -58,8 +69,13 @@ fn files(plan: &Plan, page: &mut String) {
     page.push_str("hidden       where they are there\n");
     for hidden in &files.hidden {
         let path = hidden.path.display().to_string();
-        let owner = hidden.environment.as_deref().filter(|owner| !owner.is_empty());
-        let owner = owner.map(|owner| format!("belongs to {owner}")).unwrap_or_default();
+        let owner = hidden
+            .environment
+            .as_deref()
+            .filter(|owner| !owner.is_empty());
+        let owner = owner
+            .map(|owner| format!("belongs to {owner}"))
+            .unwrap_or_default();
         page.push_str(format!("  {path:<40} {owner}").trim_end());
         page.push('\n');
     }

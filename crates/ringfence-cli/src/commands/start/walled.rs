@@ -25,7 +25,11 @@ pub(super) fn start(
     use ringfence_sandbox::{StartError, end_like};
     use std::os::fd::AsRawFd;
 
-    let weakest = demand.required.max(if plan.unnamed == Unnamed::Closed { Level::NetworkOnly } else { Level::NoPidns });
+    let weakest = demand.required.max(if plan.unnamed == Unnamed::Closed {
+        Level::NetworkOnly
+    } else {
+        Level::NoPidns
+    });
     let sandboxed = ringfence_sandbox::Command {
         program: command.program.clone(),
         arguments: command.arguments.clone(),
@@ -42,7 +46,9 @@ pub(super) fn start(
             let error = ambient::not_executed(error, &command.program, &start.block);
             Err(start.not_executed(&command.program, error))
         }
-        Err(error) if demand.required == Level::ConfigOnly && matches!(error, StartError::Step { .. }) => {
+        Err(error)
+            if demand.required == Level::ConfigOnly && matches!(error, StartError::Step { .. }) =>
+        {
             let obstacle = ringfence_sandbox::status::obstacle(&error, demand.wanted);
             output.say(&format!(
                 "ringfence: no barrier can be built here ({}: {}), so nothing is enforced; `ringfence doctor` says what mends it",
@@ -80,7 +86,12 @@ pub(super) fn start(
 
 /// Tells events while they happen: as lines for people, or as JSON.
 #[cfg(target_os = "linux")]
-fn teller(start: &Start, plan: &Plan, wall: &Wall, ambient: &Ambient) -> Box<dyn FnMut(&Event) + Send> {
+fn teller(
+    start: &Start,
+    plan: &Plan,
+    wall: &Wall,
+    ambient: &Ambient,
+) -> Box<dyn FnMut(&Event) + Send> {
     let mut output = Output::new(ambient);
     let banner = |level: Level| {
         let mode = match plan.unnamed {
@@ -109,7 +120,10 @@ fn teller(start: &Start, plan: &Plan, wall: &Wall, ambient: &Ambient) -> Box<dyn
                 output.say(&output.loud(Tone::of_tier(tier), &plain));
             }
             if *level != Level::Full {
-                output.say(&format!("ringfence: the barrier is `{level}`: {}", level.lacks()));
+                output.say(&format!(
+                    "ringfence: the barrier is `{level}`: {}",
+                    level.lacks()
+                ));
             }
         }
         if let Some(line) = barrier::words(event, &environment) {
@@ -121,8 +135,13 @@ fn teller(start: &Start, plan: &Plan, wall: &Wall, ambient: &Ambient) -> Box<dyn
 /// Sums up what was refused, or learnt.
 fn say_end(events: &[Event], plan: &Plan, wall: &Wall, output: &mut Output) {
     if wall.json {
-        let refusals: Vec<&Event> = events.iter().filter(|event| matches!(event, Event::Refused(_))).collect();
-        if let Ok(line) = serde_json::to_string(&serde_json::json!({ "event": "ended", "refusals": refusals })) {
+        let refusals: Vec<&Event> = events
+            .iter()
+            .filter(|event| matches!(event, Event::Refused(_)))
+            .collect();
+        if let Ok(line) =
+            serde_json::to_string(&serde_json::json!({ "event": "ended", "refusals": refusals }))
+        {
             output.say(&line);
         }
         return;
