@@ -19,6 +19,7 @@ use rustix::mount::{
 
 use super::{During, Failed, Orders, Private, home, terminal};
 use crate::level::Level;
+use crate::plan::MADE;
 use crate::sys;
 
 /// Where the masks lie inside.
@@ -117,7 +118,7 @@ pub(super) fn arrange(orders: &Orders<'_>, private: &Private) -> Result<(), Fail
         let path = shown.path.clone();
         shown.show_again().on("mounts", path.display())?;
     }
-    make_masks(private).on("mounts", "masks")?;
+    make_masks(private, &files.made).on("mounts", "masks")?;
     for hidden in places.hidden(orders) {
         hide(&hidden, &places).on("hidden path", hidden.display())?;
     }
@@ -258,7 +259,7 @@ pub(super) fn cover_home(home: &Path) -> io::Result<()> {
 }
 
 /// Makes the files that cover others, and those that answer for names; none of them can be changed.
-fn make_masks(private: &Private) -> io::Result<()> {
+fn make_masks(private: &Private, made: &[(String, String)]) -> io::Result<()> {
     let folder = Path::new(MASKS);
     fs::create_dir_all(folder)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -275,6 +276,12 @@ fn make_masks(private: &Private) -> io::Result<()> {
         let path = folder.join(name);
         fs::write(&path, text)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o444))?;
+    }
+    if !made.is_empty() {
+        fs::create_dir(MADE)?;
+    }
+    for (name, text) in made {
+        fs::write(Path::new(MADE).join(name), text)?;
     }
     let tree = open_tree(CWD, folder, OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
     sys::set_mount_flags(tree.as_fd(), libc::MOUNT_ATTR_RDONLY)
