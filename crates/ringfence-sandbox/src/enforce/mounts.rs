@@ -218,10 +218,14 @@ impl Places {
             .filter_map(|path| real(path))
             .collect();
         let root = real(&plan.root);
-        all.into_iter()
+        let wanted: Vec<PathBuf> = all
+            .into_iter()
             .filter(|path| !self.shown_read_only.contains(path))
             .filter(|path| !root.as_ref().is_some_and(|root| root.starts_with(path)))
-            .collect()
+            .collect();
+        // What lies in something hidden is hidden with it.
+        let is_inner = |path: &PathBuf| wanted.iter().any(|outer| outer != path && path.starts_with(outer));
+        wanted.iter().filter(|path| !is_inner(path)).cloned().collect()
     }
 }
 
