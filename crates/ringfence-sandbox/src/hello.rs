@@ -19,7 +19,7 @@
 //! - with GREASE, the visible server name is the host that is meant;
 //! - with real ECH, an honest client shows the provider's public name (section 6.1), which is no declared host;
 //! - an honest client has no key for real ECH in an environment: keys come in DNS records of type HTTPS (RFC 9848), and
-//!   [`crate::dns`] answers these with nothing;
+//!   an environment's answerer has none of that type;
 //! - a lying client may show a declared host above a hidden one, and servers need not mind: to compare the two is a MAY (section
 //!   7.1). But it needs no ECH for that: on a shared front it can show the declared host and name another in the request's `Host`.
 //!

@@ -2,3 +2,9 @@
 
 pub mod dns;
 pub mod hello;
+pub mod plan {
+    //! What an environment may reach.
+
+    pub mod implied;
+    pub mod preset;
+}
