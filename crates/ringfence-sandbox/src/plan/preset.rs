@@ -146,10 +146,10 @@ pub const PRESETS: &[Preset] = &[
             ("cdn.registry.gitlab-static.net", HTTPS),
         ],
     },
-    // `go help environment`: the defaults of GOPROXY and GOSUMDB; toolchains come by way of the proxy.
+    // `go help environment`: the defaults of GOPROXY and GOSUMDB; the proxy sends on to Google's storage for what is large.
     Preset {
         name: "go",
-        what: "Go's modules and toolchains",
+        what: "Go's modules and toolchains; `storage.googleapis.com`, where they lie, is everybody's",
         hosts: &[
             ("proxy.golang.org", HTTPS),
             ("sum.golang.org", HTTPS),
