@@ -295,7 +295,10 @@ impl Init<'_> {
 fn children() -> Vec<i32> {
     let own = rustix::process::getpid().as_raw_nonzero();
     let listed = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
-    listed.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    listed
+        .split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .collect()
 }
 
 /// How many processes are left besides this one.
