@@ -43,7 +43,6 @@ const KEPT: &[(&str, &str)] = &[
     ("clap", "ringfence-cli"),
     ("clap_complete", "ringfence-cli"),
     ("clap_mangen", "ringfence-cli"),
-    
     ("annotate-snippets", "ringfence-diagnostic"),
     ("ignore", "ringfence-lint"),
     ("saphyr-parser", "ringfence-syntax"),
