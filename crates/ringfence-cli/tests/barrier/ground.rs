@@ -36,7 +36,7 @@ echo 'nameserver 8.8.8.8' >/srv/etc/resolv.conf
 for name in hosts resolv.conf; do mount --bind /srv/etc/$name "$(readlink -f /etc/$name)"; done
 for folder in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777,nosuid,nodev ground $folder; done
 ip link set lo up
-for address in $ADDRESSES; do ip address add $address dev lo nodad; done
+for address in $ADDRESSES; do ip address add $address dev lo; done
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range || true
 echo 20000 >/proc/sys/kernel/ns_last_pid || true

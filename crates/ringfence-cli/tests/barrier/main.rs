@@ -15,7 +15,6 @@
 
 mod accidents;
 mod blocked;
-mod endings;
 mod files;
 mod ground;
 mod home;

@@ -238,6 +238,14 @@ impl Scene {
         outcome.failed(words)
     }
 
+    /// The attack, inside, shows nothing, however it ends.
+    #[track_caller]
+    pub(crate) fn never_shows(&self, script: &str) {
+        let outcome = self.inside(script);
+        let told = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(!told.contains(SECRET), "{script:?} inside: {outcome:?}");
+    }
+
     /// The attack succeeds plainly; inside it fails and says one of these words.
     #[track_caller]
     pub(crate) fn repelled(&self, script: &str, words: &[&str]) -> Outcome {
