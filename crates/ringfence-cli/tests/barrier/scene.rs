@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -45,7 +44,6 @@ pub(crate) struct Scene {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
-    pub(crate) signal: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -58,13 +56,7 @@ impl Scene {
     pub(crate) fn new(who: Who) -> Self {
         let root = PathBuf::from(format!("/srv/{who:?}"));
         let scene = Self { who, root };
-        let base = if is_root() {
-            Path::new("/srv")
-        } else {
-            &scene.root
-        };
-        assert!(base.exists() || !is_root());
-        fs::create_dir_all(&scene.root).unwrap_or_else(|error| panic!("{:?}: {error}", scene.root));
+        scene.folder(&scene.root);
         let prod = format!(
             "DB_URL=postgres://app:{SECRET}@10.20.0.5:5432/app\nCACHE_URL=redis://127.0.0.1:6391/0\n\
              API_URL=https://api.prod.internal\nTLS_URL=https://tls.prod.internal\n"
@@ -265,7 +257,6 @@ impl Outcome {
     pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
-            signal: output.status.signal(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }

@@ -82,7 +82,6 @@ def race(own_host, own_port, host, port, seconds):
     reached = 0
     while time.monotonic() < end:
         peer = socket.socket()
-        peer.settimeout(1)
         if libc.connect(peer.fileno(), shared, 16) == 0:
             reached += peer.getpeername() == (host, int(port))
         peer.close()
