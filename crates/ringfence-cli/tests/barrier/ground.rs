@@ -38,7 +38,7 @@ for folder in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777,nosuid,nodev gr
 ip link set lo up
 for address in $ADDRESSES; do ip address add $address dev lo; done
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
-echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range || true
+echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range || echo 0 0 >/proc/sys/net/ipv4/ping_group_range
 echo 20000 >/proc/sys/kernel/ns_last_pid || true
 "#;
 
