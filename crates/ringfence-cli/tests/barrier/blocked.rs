@@ -67,7 +67,7 @@ fn s45_a_limit_of_no_namespaces_is_a_refusal() {
 #[test]
 fn s45_a_masked_proc_is_a_refusal() {
     scenario(&[], |scene| {
-        let masked = "unshare -Urm sh -c 'mount --bind /dev/null /proc/kcore; exec COMMAND'";
+        let masked = "unshare -Urm sh -c 'mount --bind /dev/null /proc/uptime; exec COMMAND'";
         refused(
             scene,
             masked,
@@ -81,7 +81,7 @@ fn s45_a_masked_proc_is_a_refusal() {
 #[test]
 fn s45_a_lowered_level_is_told() {
     scenario(&[], |scene| {
-        let masked = "unshare -Urm sh -c 'mount --bind /dev/null /proc/kcore; exec COMMAND'";
+        let masked = "unshare -Urm sh -c 'mount --bind /dev/null /proc/uptime; exec COMMAND'";
         let run = format!("{BINARY} run dev --barrier=no-pidns -- cat .env.dev .env.prod");
         let outcome = under(scene, masked, &run);
         assert!(outcome.stdout.contains("DB_URL"), "{outcome:?}");
