@@ -19,7 +19,7 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
-pub(crate) use walk::{Walk, walk};
+pub(crate) use walk::{NEAR, WHOLE, Walk, walk};
 
 /// Keeps what is in this process's memory out of core files and crash messages.
 ///
@@ -179,15 +179,17 @@ pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(most)).unwrap_or(0));
+    let too_large = || io::Error::other(format!("it is larger than {} MiB", most >> 20));
+    if metadata.len() > most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // It may grow meanwhile, and files of `/proc` say that they are empty.
     fs::File::open(path)?
         .take(most + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!(
-            "it is larger than {} MiB",
-            most >> 20
-        )));
+        return Err(too_large());
     }
     Ok(bytes)
 }
@@ -323,6 +325,11 @@ pub(crate) fn execute(program: &OsStr, arguments: &[OsString], block: &Block) ->
         .env_clear()
         .envs(&block.variables)
         .exec();
+    not_executed(error, program, block)
+}
+
+/// Why a program could not be executed.
+pub(crate) fn not_executed(error: io::Error, program: &OsStr, block: &Block) -> ExecuteError {
     match error.kind() {
         io::ErrorKind::NotFound if find(program, block).is_some() => ExecuteError::NoInterpreter,
         io::ErrorKind::NotFound => ExecuteError::NotFound,

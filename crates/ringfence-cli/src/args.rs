@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use ringfence_sandbox::level::Level;
 
 /// One codebase in several environments, each with its own settings, and nothing that falls back.
 #[derive(Debug, Parser)]
@@ -247,13 +248,64 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// What stands around the command.
+#[derive(Debug, Args)]
+pub(crate) struct Wall {
+    /// Start without a barrier; development and testing only
+    #[arg(long, conflicts_with_all = ["barrier", "learn"])]
+    pub(crate) no_barrier: bool,
+
+    /// The level to build; never weaker than the environment requires
+    #[arg(long, value_name = "LEVEL", conflicts_with = "learn")]
+    pub(crate) barrier: Option<BarrierLevel>,
+
+    /// Let through what nothing names, unless it belongs to another environment, and print what `[egress]` would need
+    #[arg(long)]
+    pub(crate) learn: bool,
+
+    /// Print what would be enforced, and start nothing
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    /// Print the plan, refusals and the end as JSON; what happens during the run goes to standard error, a line each
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A level of the barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BarrierLevel {
+    /// Everything
+    Full,
+    /// All but a process table of its own
+    NoPidns,
+    /// Connections alone; no file is hidden
+    NetworkOnly,
+    /// Nothing but separate settings
+    ConfigOnly,
+}
+
+impl BarrierLevel {
+    pub(crate) const fn level(self) -> Level {
+        match self {
+            Self::Full => Level::Full,
+            Self::NoPidns => Level::NoPidns,
+            Self::NetworkOnly => Level::NetworkOnly,
+            Self::ConfigOnly => Level::ConfigOnly,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
 
+    #[command(flatten)]
+    pub(crate) wall: Wall,
+
     /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required_unless_present = "explain", value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -261,6 +313,9 @@ pub(crate) struct Run {
 pub(crate) struct Shell {
     #[command(flatten)]
     pub(crate) selection: Selection,
+
+    #[command(flatten)]
+    pub(crate) wall: Wall,
 }
 
 #[derive(Debug, Args)]
@@ -311,6 +366,10 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print the AppArmor profile that lets Ringfence make user namespaces
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) apparmor: bool,
 }
 
 #[derive(Debug, Args)]

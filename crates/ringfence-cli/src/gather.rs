@@ -24,7 +24,9 @@ const MAX_INDEX_BYTES: u64 = 256 << 20;
 pub(crate) fn gather(root: &Path, ambient: &Ambient) -> Result<Survey, Failure> {
     let (mut input, sources) = with_manifest(root, ambient)?;
     let mut progress = Progress::new(ambient.stderr_is_terminal);
-    let walk = ambient::walk(root, survey::is_looked_at, |seen| progress.seen(seen));
+    let walk = ambient::walk(root, ambient::WHOLE, survey::is_looked_at, |seen| {
+        progress.seen(seen)
+    });
     progress.end();
     let Walk {
         files,

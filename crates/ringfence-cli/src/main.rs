@@ -1,7 +1,9 @@
 //! The `ringfence` command: reads arguments, hands everything below plain data, and tells people what came of it.
 
+mod agent;
 mod ambient;
 mod args;
+mod barrier;
 mod commands;
 mod failure;
 mod gather;

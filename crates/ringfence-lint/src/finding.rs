@@ -77,7 +77,7 @@ pub struct Edit {
 
 /// One place of the project where a check does not hold.
 ///
-/// Its texts hold names, paths and addresses without credentials, never another value.
+/// Its texts hold names and paths, never a value, but for words that name environments, misspelt ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The check's id.

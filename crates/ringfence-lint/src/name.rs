@@ -305,19 +305,21 @@ impl Resource {
 #[must_use]
 pub fn is_origin_list(name: &str) -> bool {
     let canonical = canonical(name);
-    [
-        "CORS",
-        "ALLOWED_ORIGIN",
-        "TRUSTED_ORIGIN",
-        "ALLOW_ORIGIN",
-        "WHITELIST_ORIGIN",
-    ]
-    .iter()
-    .any(|part| canonical.contains(part))
-        && !["METHOD", "HEADER", "MAX_AGE", "CREDENTIALS", "ENABLED"]
-            .iter()
-            .any(|part| canonical.contains(part))
+    let has = |parts: &[&str]| parts.iter().any(|part| canonical.contains(part));
+    has(ORIGINS) && !has(BESIDE_ORIGINS)
 }
+
+/// What the names of lists of web origins have in them.
+pub(crate) const ORIGINS: &[&str] = &[
+    "CORS",
+    "ALLOWED_ORIGIN",
+    "TRUSTED_ORIGIN",
+    "ALLOW_ORIGIN",
+    "WHITELIST_ORIGIN",
+];
+/// What the names of the settings beside such a list have in them.
+pub(crate) const BESIDE_ORIGINS: &[&str] =
+    &["METHOD", "HEADER", "MAX_AGE", "CREDENTIALS", "ENABLED"];
 
 /// Whether the setting holds a host, with or without a port.
 #[must_use]

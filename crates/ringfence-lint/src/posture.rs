@@ -1,4 +1,6 @@
 //! Settings that make a program more or less careful, and which of their values are the careless ones.
+//!
+//! The pages of the checks `posture-inversion` and `debug-in-production` list them; a test compares.
 
 use crate::name::is_origin_list;
 use crate::value::truth;
@@ -114,6 +116,24 @@ const LIMIT_OFF: &[&str] = &[
     "RATE_LIMIT_DISABLED",
 ];
 
+/// The names that settings end in, what they guard, and the truth value that is the careless one. The longest that
+/// fits counts: `SKIP_TLS_VERIFY` is not `TLS_VERIFY`.
+const SWITCHES: &[(&[&str], Guard, bool)] = &[
+    (LOGIN_ON, Guard::Login, false),
+    (LOGIN_OFF, Guard::Login, true),
+    (TLS_ON, Guard::Tls, false),
+    (TLS_OFF, Guard::Tls, true),
+    (LIMIT_ON, Guard::RateLimit, false),
+    (LIMIT_OFF, Guard::RateLimit, true),
+    (DEBUG, Guard::Debug, true),
+];
+
+/// Levels at which a program writes down more than what went wrong.
+const VERBOSE: &[&str] = &["trace", "debug", "verbose", "silly", "all", "finest"];
+const TERSE: &[&str] = &[
+    "info", "notice", "warn", "warning", "error", "critical", "fatal", "off", "none",
+];
+
 /// Which values of a setting are the careless ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
@@ -135,27 +155,21 @@ enum Sense {
 /// The rule for a setting, by its name in capitals and `_`; `None` where the name does not say.
 #[must_use]
 pub fn rule(canonical: &str) -> Option<Rule> {
-    const SWITCHES: &[(&[&str], Guard, bool)] = &[
-        (LOGIN_ON, Guard::Login, false),
-        (LOGIN_OFF, Guard::Login, true),
-        (TLS_ON, Guard::Tls, false),
-        (TLS_OFF, Guard::Tls, true),
-        (LIMIT_ON, Guard::RateLimit, false),
-        (LIMIT_OFF, Guard::RateLimit, true),
-        (DEBUG, Guard::Debug, true),
-    ];
-    let ends = |known: &[&str]| {
-        known.iter().any(|end| {
+    let end = |known: &[&'static str]| {
+        let ends = known.iter().filter(|end| {
             canonical
-                .strip_suffix(end)
+                .strip_suffix(**end)
                 .is_some_and(|before| before.is_empty() || before.ends_with('_'))
-        })
+        });
+        ends.map(|end| end.len()).max()
     };
     let of = |guard, sense| Some(Rule { guard, sense });
-    let switch = SWITCHES.iter().find(|(names, _, _)| ends(names));
-    match switch {
-        Some((_, guard, when)) => of(*guard, Sense::When(*when)),
-        None if ends(LOG_LEVEL) => of(Guard::Logs, Sense::Level),
+    let switches = SWITCHES
+        .iter()
+        .filter_map(|switch| Some((end(switch.0)?, switch)));
+    match switches.max_by_key(|(length, _)| *length) {
+        Some((_, (_, guard, when))) => of(*guard, Sense::When(*when)),
+        None if end(LOG_LEVEL).is_some() => of(Guard::Logs, Sense::Level),
         None if is_origin_list(canonical) => of(Guard::Origins, Sense::Everyone),
         None => None,
     }
@@ -174,12 +188,9 @@ impl Rule {
 }
 
 fn is_verbose(value: &str) -> Option<bool> {
-    match value.trim().to_ascii_lowercase().as_str() {
-        "trace" | "debug" | "verbose" | "silly" | "all" | "finest" => Some(true),
-        "info" | "notice" | "warn" | "warning" | "error" | "critical" | "fatal" | "off"
-        | "none" => Some(false),
-        _ => None,
-    }
+    let level = value.trim().to_ascii_lowercase();
+    let is_in = |levels: &[&str]| levels.contains(&level.as_str());
+    (is_in(VERBOSE) || is_in(TERSE)).then(|| is_in(VERBOSE))
 }
 
 fn is_everyone(value: &str) -> bool {
@@ -190,7 +201,8 @@ fn is_everyone(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::canonical;
+    use crate::name::{BESIDE_ORIGINS, ORIGINS, canonical};
+    use crate::value::{OFF, ON};
 
     #[test]
     fn careless_values_are_told_from_careful_ones() {
@@ -213,5 +225,70 @@ mod tests {
             let found = rule.and_then(|rule| Some((rule.guard, rule.is_careless(value)?)));
             assert_eq!(found, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn every_name_has_its_own_rule() {
+        for (names, guard, careless) in SWITCHES {
+            let sense = Sense::When(*careless);
+            let expected = Rule {
+                guard: *guard,
+                sense,
+            };
+            for name in *names {
+                assert_eq!(rule(name), Some(expected), "{name}");
+                assert_eq!(rule(&format!("APP_{name}")), Some(expected), "{name}");
+            }
+        }
+    }
+
+    const TABLE: &str = "| guard | settings | careless when |\n|---|---|---|\n";
+
+    fn spans(words: &[&str]) -> String {
+        let spans: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        spans.join(" ")
+    }
+
+    /// The lines of the pages' table, with what each guards.
+    fn rows() -> Vec<(Guard, String)> {
+        let name = |guard| match guard {
+            Guard::Debug => "debug",
+            Guard::Logs => "logs",
+            Guard::Origins => "origins",
+            Guard::Login => "login",
+            Guard::Tls => "TLS",
+            Guard::RateLimit => "rate limits",
+        };
+        let row = |guard, settings: String, when: &str| {
+            let line = format!("| {} | {settings} | {when} |\n", name(guard));
+            (guard, line)
+        };
+        let ends = |names| format!("end in {}", spans(names));
+        let logs = row(Guard::Logs, ends(LOG_LEVEL), &spans(VERBOSE));
+        let origins = format!("have {}, and not {}", spans(ORIGINS), spans(BESIDE_ORIGINS));
+        let origins = row(Guard::Origins, origins, "`*`");
+        let switches = SWITCHES.iter().map(|(names, guard, careless)| {
+            row(*guard, ends(names), if *careless { "on" } else { "off" })
+        });
+        switches.chain([logs, origins]).collect()
+    }
+
+    /// The table on a page, its end included.
+    fn check_page(page: &str, is_there: impl Fn(Guard) -> bool) {
+        let rows = rows().into_iter().filter(|(guard, _)| is_there(*guard));
+        let table = rows.map(|(_, line)| line).collect::<String>();
+        let table = format!("\n\n{TABLE}{table}\n");
+        assert!(page.contains(&table), "the page's table is not:{table}");
+        assert_eq!(page.matches("\n|---").count(), 1, "one table only");
+    }
+
+    #[test]
+    fn the_pages_list_what_is_known() {
+        let page = include_str!("../../../docs/book/src/checks/posture-inversion.md");
+        check_page(page, |_| true);
+        let words = format!("*on* is {}, *off* is {}", spans(ON), spans(OFF));
+        assert!(page.contains(&words), "the page does not say {words}");
+        let page = include_str!("../../../docs/book/src/checks/debug-in-production.md");
+        check_page(page, |guard| matches!(guard, Guard::Debug | Guard::Logs));
     }
 }

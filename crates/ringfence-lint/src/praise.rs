@@ -9,7 +9,8 @@ use crate::name::Resource;
 use crate::survey::{Entry, Environment, Survey};
 use crate::value::Strength;
 
-/// Findings of none of these checks, where the project has what they look at, deserve a sentence.
+/// Findings of none of these checks, where the project has what they look at and all of it was read, deserve a sentence.
+/// One without checks says what is there, whatever else is.
 struct Praise {
     checks: &'static [&'static str],
     applies: fn(&Survey) -> bool,
@@ -74,15 +75,18 @@ const PRAISES: &[Praise] = &[
 /// The sentences; `found` is what all checks find.
 #[must_use]
 pub fn of(survey: &Survey, found: &[Finding]) -> Vec<&'static str> {
-    let is_clean = |checks: &[&str]| !found.iter().any(|finding| checks.contains(&finding.check));
+    let is_whole = survey.is_read_whole();
+    let is_clean = |checks: &[&str]| {
+        let nothing_found = !found.iter().any(|finding| checks.contains(&finding.check));
+        checks.is_empty() || is_whole && nothing_found
+    };
     let deserved = PRAISES
         .iter()
         .filter(|praise| (praise.applies)(survey) && is_clean(praise.checks));
     deserved.map(|praise| praise.sentence).collect()
 }
 
-/// Whether two environments of one program both have settings of a kind, so that there was something to compare, and
-/// everything could be read.
+/// Whether two environments of one program both have settings of a kind, so that there was something to compare.
 fn have_several(survey: &Survey, is_of_kind: impl Fn(&Entry) -> bool) -> bool {
     let has = |environment: &Environment| {
         let mut own = survey
@@ -90,11 +94,10 @@ fn have_several(survey: &Survey, is_of_kind: impl Fn(&Entry) -> bool) -> bool {
             .filter(|setting| !setting.inherited);
         own.any(|setting| is_of_kind(setting.entry))
     };
-    let compared = survey
+    survey
         .families
         .iter()
-        .any(|family| family.environments.iter().filter(|one| has(one)).count() > 1);
-    compared && survey.unread.is_empty()
+        .any(|family| family.environments.iter().filter(|one| has(one)).count() > 1)
 }
 
 fn has_production(survey: &Survey) -> bool {
@@ -108,4 +111,58 @@ fn ignores_env_files(survey: &Survey) -> bool {
         .filter(|file| is_filled_in(&file.role))
         .peekable();
     files.peek().is_some() && files.all(|file| survey.is_git_ignored(&file.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_diagnostic::Sources;
+
+    use super::*;
+    use crate::checks;
+    use crate::survey::{Input, RawFile};
+
+    const TEMPLATE: &str = "a template says what a new colleague has to fill in";
+
+    /// What is said of a project that is right in everything, with one more file.
+    fn check(path: &str, text: Result<&str, &str>, expected: &[&str]) {
+        let mut files = vec![
+            (".gitignore", Ok(".env.*\n!.env.example\n")),
+            (".env.example", Ok("DATABASE_URL=\nAPI_TOKEN=\n")),
+            (
+                ".env.dev",
+                Ok("DATABASE_URL=postgres://localhost/app\nAPI_TOKEN=kR9vXw2mQpL8tZs4YdBf6NhJ\n"),
+            ),
+            (
+                ".env.prod",
+                Ok("DATABASE_URL=postgres://db.shop.net/app\nAPI_TOKEN=Wq3Tn7GcVb5XzLm9RjKp2HsD\n"),
+            ),
+        ];
+        files.push((path, text));
+        let files = files.into_iter().map(|(path, text)| RawFile {
+            path: path.to_owned(),
+            text: text.map(str::to_owned).map_err(str::to_owned),
+        });
+        let input = Input {
+            files: files.collect(),
+            ..Input::default()
+        };
+        let survey = Survey::of(input, Sources::new());
+        let sentences = of(&survey, &checks::run(&survey));
+        assert_eq!(sentences, expected, "{path} {text:?}");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_said_to_be_free_of_anything() {
+        let all: Vec<&str> = PRAISES.iter().map(|praise| praise.sentence).collect();
+        check("config/app.yml", Ok("a: '{{ b }}'\n"), &all);
+        check(".env.staging", Err("it is larger than 5 MiB"), &[TEMPLATE]);
+        check("config/app.yml", Ok("a: \"b\n"), &[TEMPLATE]);
+        for open in ["<% if a %>", "{{ a", "{% if a %}"] {
+            check(
+                "config/app.yml",
+                Ok(&format!("a: \"b\n{open}\n")),
+                &[TEMPLATE],
+            );
+        }
+    }
 }

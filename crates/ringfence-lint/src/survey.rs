@@ -181,6 +181,8 @@ pub struct Survey {
     pub files: Vec<File>,
     /// What could not be read, and why.
     pub unread: Vec<(String, String)>,
+    /// Templates of another language's, such as ERB or Jinja, that could not be read to their end, and need not be.
+    pub templated: Vec<String>,
     /// The settings that belong together.
     pub parts: Vec<Part>,
     /// The programs and their environments.
@@ -239,6 +241,7 @@ impl Survey {
             sources,
             files: Vec::new(),
             unread: Vec::new(),
+            templated: Vec::new(),
             parts: Vec::new(),
             families: Vec::new(),
             wiring: Wiring::default(),
@@ -256,6 +259,19 @@ impl Survey {
             gitignore: ignored::Patterns::default(),
             dockerignore: ignored::Patterns::default(),
         }
+    }
+
+    /// Whether every file was read to its end, so that what was not found is not there.
+    #[must_use]
+    pub fn is_read_whole(&self) -> bool {
+        self.unread.is_empty() && self.templated.is_empty()
+    }
+
+    /// Whether the file at that path was read to its end.
+    #[must_use]
+    pub fn is_file_read_whole(&self, path: &str) -> bool {
+        let unread = self.unread.iter().map(|(unread, _)| unread);
+        !unread.chain(&self.templated).any(|other| other == path)
     }
 
     /// The tier that a word means here: what the manifest says, else what the word says.
@@ -328,9 +344,7 @@ impl Survey {
     /// Whether the file is in the repository, or will be with the next `git add`.
     #[must_use]
     pub fn is_shared_by_git(&self, path: &str) -> bool {
-        self.is_tracked(path)
-            .unwrap_or_else(|| !self.is_git_ignored(path))
-            || (self.is_tracked(path) == Some(false) && !self.is_git_ignored(path))
+        self.is_tracked(path) == Some(true) || !self.is_git_ignored(path)
     }
 
     /// Whether the place, or the file, asks to leave a finding out.

@@ -320,12 +320,18 @@ pub fn is_internal(host: &str) -> bool {
 /// What a truth value says; `None` where it is none.
 #[must_use]
 pub fn truth(value: &str) -> Option<bool> {
-    match value.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" | "enabled" => Some(true),
-        "false" | "0" | "no" | "off" | "disabled" => Some(false),
+    let word = value.trim().to_ascii_lowercase();
+    match word.as_str() {
+        word if ON.contains(&word) => Some(true),
+        word if OFF.contains(&word) => Some(false),
         _ => None,
     }
 }
+
+/// The words for true.
+pub(crate) const ON: &[&str] = &["true", "1", "yes", "on", "enabled"];
+/// The words for false.
+pub(crate) const OFF: &[&str] = &["false", "0", "no", "off", "disabled"];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Keys that say by themselves whether real money and real people are behind them.
 //!
 //! The beginnings are the ones that each vendor documents for its keys; the page of the check `live-key-outside-production`
-//! lists them.
+//! lists them; a test compares.
 
 /// Whether real users stand behind a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,10 +179,15 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-+/=.$".contains(&byte)
 }
 
+/// The words by which a mode is the live one, and by which it is not.
+const LIVE_MODES: &[&str] = &["live", "production", "prod"];
+const TEST_MODES: &[&str] = &["test", "sandbox", "testing"];
+
 fn class_of_mode(value: &str) -> Option<Class> {
-    match value.trim().to_ascii_lowercase().as_str() {
-        "live" | "production" | "prod" => Some(Class::Live),
-        "test" | "sandbox" | "testing" => Some(Class::Test),
+    let word = value.trim().to_ascii_lowercase();
+    match word.as_str() {
+        word if LIVE_MODES.contains(&word) => Some(Class::Live),
+        word if TEST_MODES.contains(&word) => Some(Class::Test),
         _ => None,
     }
 }
@@ -241,7 +246,7 @@ mod tests {
     fn key(prefix: &str) -> String {
         format!(
             "{prefix}{}",
-            "4eC39HqLyjWDarjtT1zdp7dcAbCdEfGhIjKlMnOpQrStUv"
+            "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2Yz3Ab4Cd5E"
         )
     }
 
@@ -289,5 +294,69 @@ mod tests {
                 );
             }
         }
+    }
+
+    const PAGE: &str = include_str!("../../../docs/book/src/checks/live-key-outside-production.md");
+
+    /// The vendors of a table, each once, in its order.
+    fn vendors(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+        let mut vendors = Vec::new();
+        for vendor in all {
+            if !vendors.contains(&vendor) {
+                vendors.push(vendor);
+            }
+        }
+        vendors
+    }
+
+    fn check_page(head: &str, rows: &[String]) {
+        let table = format!("\n\n{head}\n{}\n\n", rows.join("\n"));
+        assert!(PAGE.contains(&table), "the page's table is not:{table}");
+    }
+
+    #[test]
+    fn the_page_lists_the_beginnings() {
+        let cell = |vendor: &str, class| {
+            let own = PREFIXES
+                .iter()
+                .filter(|one| one.vendor == vendor && one.class == class);
+            let cells = own.map(|one| match one.named {
+                None => format!("`{}`", one.prefix),
+                Some(word) => {
+                    let first = vendor.split_whitespace().next().unwrap();
+                    assert_eq!(word, first.to_ascii_uppercase(), "the page says so");
+                    format!("`{}` (by name)", one.prefix)
+                }
+            });
+            cells.collect::<Vec<_>>().join(", ")
+        };
+        let rows = vendors(PREFIXES.iter().map(|one| one.vendor)).into_iter();
+        let rows: Vec<String> = rows
+            .map(|vendor| {
+                let (live, test) = (cell(vendor, Class::Live), cell(vendor, Class::Test));
+                format!("| {vendor} | {live} | {test} |")
+            })
+            .collect();
+        check_page("| vendor | live | test |\n|---|---|---|", &rows);
+        assert_eq!(PAGE.matches("\n|---").count(), 2, "two tables only");
+    }
+
+    #[test]
+    fn the_page_lists_the_modes() {
+        let spans = |words: &[&str]| {
+            let spans: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            spans.join(", ")
+        };
+        let rows = vendors(MODES.iter().map(|(vendor, _)| *vendor)).into_iter();
+        let rows: Vec<String> = rows
+            .map(|vendor| {
+                let own = MODES.iter().filter(|(other, _)| *other == vendor);
+                let names: Vec<&str> = own.map(|(_, name)| *name).collect();
+                format!("| {vendor} | {} |", spans(&names))
+            })
+            .collect();
+        check_page("| vendor | settings that end in |\n|---|---|", &rows);
+        let words = format!("live: {}; test: {}.", spans(LIVE_MODES), spans(TEST_MODES));
+        assert!(PAGE.contains(&words), "the page does not say {words}");
     }
 }

@@ -22,6 +22,8 @@ pub struct Environment {
     pub from_host: bool,
     /// The barrier's level that must be reached, and where that is said.
     pub barrier: Option<(String, Place)>,
+    /// What the child may do in the home directory, where the manifest says so.
+    pub home: Option<String>,
     /// Where the manifest declares it.
     pub declared: Option<Place>,
 }

@@ -22,6 +22,8 @@ pub struct Project {
     pub default: Option<(String, Place)>,
     /// Host variables that the child may see besides the ordinary ones.
     pub pass: Vec<String>,
+    /// The program's own ports.
+    pub ports: Vec<u16>,
     /// In the order of the chain.
     pub environments: Vec<Environment>,
     /// The declared settings, by name; `None` without a `[settings]` table.

@@ -33,6 +33,8 @@ pub struct Manifest {
     pub default: Option<Spanned<String>>,
     /// `pass`: host variables that the child may see.
     pub pass: Vec<Spanned<String>>,
+    /// `ports`: the program's own.
+    pub ports: Vec<u16>,
     /// `[environments]`, in the order of the chain.
     pub environments: Vec<EnvironmentEntry>,
     /// `[settings]`, in order; `None` where there is no such table.
@@ -58,6 +60,8 @@ pub struct EnvironmentEntry {
     pub from_host: bool,
     /// `barrier`: the level that must be reached, or `off`.
     pub barrier: Option<Spanned<String>>,
+    /// `home`: what the child may do in the home directory.
+    pub home: Option<Spanned<String>>,
 }
 
 /// A line of `[settings]`.

@@ -200,6 +200,9 @@ impl Way {
 }
 
 /// The parts of a tree that an excerpt may show: its keys, never a value.
+///
+/// A key is shown only where its sign stands after it. YAML also takes `hunter2` in `token: {hunter2}` for a key, and what
+/// is between the brackets of `{hunter2: a}: b`.
 #[must_use]
 pub fn shown(documents: &[Node], text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
@@ -207,7 +210,8 @@ pub fn shown(documents: &[Node], text: &str) -> Vec<Span> {
     while let Some(node) = open.pop() {
         open.extend(node.items());
         for entry in node.entries() {
-            spans.push(with_sign(entry.key_span, text));
+            let is_scalar = !entry.key.is_empty();
+            spans.extend(with_sign(entry.key_span, text).filter(|_| is_scalar));
             open.push(&entry.value);
         }
     }
@@ -216,16 +220,31 @@ pub fn shown(documents: &[Node], text: &str) -> Vec<Span> {
     spans
 }
 
-/// A key together with the `:` or `=` after it, and the white space around that, on the same line.
-fn with_sign(key: Span, text: &str) -> Span {
-    let rest = text.get(key.end..).unwrap_or("");
-    let after = rest.trim_start_matches(['"', '\'', ' ', '\t']);
-    let Some(value) = after.strip_prefix([':', '=']) else {
-        return key;
-    };
-    let end = key.end + rest.len() - value.len();
-    let space = usize::from(value.starts_with(' '));
-    Span::new(key.start, end + space)
+/// Whether what makes a key of a text stands after it: `:`, `=`, or the `.` and `]` of a TOML table's name.
+#[must_use]
+pub fn has_sign(key: Span, text: &str) -> bool {
+    with_sign(key, text).is_some()
+}
+
+/// A key together with the sign after it, and the white space around that, on the same line.
+fn with_sign(key: Span, text: &str) -> Option<Span> {
+    let rest = text.get(key.end..)?;
+    let after = rest.trim_start_matches([' ', '\t']);
+    if let Some(value) = after.strip_prefix([':', '=']) {
+        let end = key.end + rest.len() - value.len();
+        let space = usize::from(value.starts_with(' '));
+        return Some(Span::new(key.start, end + space));
+    }
+    let is_part = after.starts_with('.') || after.starts_with(']') && is_in_header(key, text);
+    is_part.then_some(key)
+}
+
+/// Whether nothing but a TOML table's brackets and the names before this one stands before it on its line.
+fn is_in_header(key: Span, text: &str) -> bool {
+    let before = text.get(..key.start).unwrap_or("");
+    let line = before.rsplit('\n').next().unwrap_or("").trim_start();
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"[._-\"' \t".contains(&byte);
+    line.starts_with('[') && line.bytes().all(is_part)
 }
 
 /// A file that could not be read to its end.

@@ -35,15 +35,36 @@ const DOTTED: &[&str] = &[
     ".docker",
     ".envs",
     ".github",
+    ".ringfence",
+    ".secrets",
 ];
 
-const MAX_DEPTH: usize = 24;
-const MAX_ENTRIES: usize = 500_000;
+/// How far a walk goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Folders below one another.
+    pub(crate) depth: usize,
+    /// Files and folders in all.
+    pub(crate) entries: usize,
+}
+
+/// The whole of any repository.
+pub(crate) const WHOLE: Bounds = Bounds {
+    depth: 24,
+    entries: 500_000,
+};
+
+/// What can be looked through in the time that a command takes to start.
+pub(crate) const NEAR: Bounds = Bounds {
+    depth: 4,
+    entries: 4_000,
+};
 
 /// Walks through a folder without following links. `wanted` chooses files by their path; `progress` hears how many were
 /// seen.
 pub(crate) fn walk(
     root: &Path,
+    bounds: Bounds,
     wanted: impl Fn(&str) -> bool,
     mut progress: impl FnMut(usize),
 ) -> io::Result<Walk> {
@@ -63,8 +84,11 @@ pub(crate) fn walk(
         for entry in entries.filter_map(Result::ok) {
             seen += 1;
             progress(seen);
-            if seen > MAX_ENTRIES {
-                let why = format!("more than {MAX_ENTRIES} files: only the first were looked at");
+            if seen > bounds.entries {
+                let why = format!(
+                    "more than {} files: only the first were looked at",
+                    bounds.entries
+                );
                 walk.left_out.push((folder, why));
                 return Ok(sorted(walk));
             }
@@ -77,10 +101,10 @@ pub(crate) fn walk(
                 format!("{folder}/{name}")
             };
             if kind.is_dir() && is_entered(&folder, &name) {
-                if depth < MAX_DEPTH {
+                if depth < bounds.depth {
                     open.push((path, depth + 1));
                 } else {
-                    let why = format!("more than {MAX_DEPTH} folders deep");
+                    let why = format!("more than {} folders deep", bounds.depth);
                     walk.left_out.push((path, why));
                 }
             } else if kind.is_file() && wanted(&path) {

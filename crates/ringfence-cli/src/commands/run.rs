@@ -1,4 +1,4 @@
-//! `ringfence run`: starts a command inside an environment, in this process's place.
+//! `ringfence run`: starts a command inside an environment.
 
 use crate::ambient::Ambient;
 use crate::args;
@@ -12,8 +12,15 @@ pub(crate) fn run(
     output: &mut Output,
 ) -> Result<u8, Failure> {
     let start = start::prepare(&arguments.selection, ambient, output)?;
+    let wall = &arguments.wall;
     match arguments.command.split_first() {
-        Some((program, rest)) => Err(start.execute(program, rest)),
+        Some((program, rest)) => {
+            let command = start::Command::new(program, rest.to_vec());
+            start.execute(command, wall, ambient, output)
+        }
+        None if wall.explain => {
+            start.execute(start::Command::new("", Vec::new()), wall, ambient, output)
+        }
         None => Err(Failure::error(exit::USAGE, "no command is named")
             .hint("ringfence run dev -- CMD")
             .into()),

@@ -1,6 +1,6 @@
 //! `ringfence shell`: the user's shell inside an environment, with the environment in prompt and title.
 //!
-//! The shell takes this process's place. It reads the user's own start-up files first; then a few lines of ours, from a
+//! The shell reads the user's own start-up files first; then a few lines of ours, from a
 //! file without a name, put back settings that the start-up files changed, set the prompt, and give the title back at
 //! the end. Nothing is left behind.
 
@@ -11,7 +11,7 @@ use ringfence_model::tier::Tier;
 
 use crate::ambient::{self, Ambient};
 use crate::args;
-use crate::commands::start::{self, Start};
+use crate::commands::start::{self, Command, Start};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
 
@@ -28,34 +28,33 @@ pub(crate) fn run(
         .to_string_lossy()
         .into_owned();
     start.block.variables.insert("SHELL".into(), shell.clone());
-    match name.as_str() {
-        "bash" => bash(start, ambient, &shell),
-        "zsh" => zsh(start, ambient, &shell),
+    let (start, command) = match name.as_str() {
+        "bash" => bash(start, ambient, shell)?,
+        "zsh" => zsh(start, ambient, shell)?,
         "fish" => {
-            let script = fish_script(&start);
-            Err(start.execute(&shell, &["--init-command".into(), script.into()]))
+            let words = vec!["--init-command".into(), fish_script(&start).into()];
+            (start, Command::new(shell, words))
         }
         _ => {
             // The POSIX shell takes its prompt from the block.
-            start
-                .block
-                .variables
-                .insert("PS1".into(), format!("{} $ ", label(&start)).into());
-            Err(start.execute(&shell, &["-i".into()]))
+            let prompt = format!("{} $ ", label(&start));
+            start.block.variables.insert("PS1".into(), prompt.into());
+            (start, Command::new(shell, vec!["-i".into()]))
         }
-    }
+    };
+    start.execute(command, &arguments.wall, ambient, output)
 }
 
-fn bash(start: Start, ambient: &Ambient, shell: &OsStr) -> Result<u8, Failure> {
+fn bash(start: Start, ambient: &Ambient, shell: OsString) -> Result<(Start, Command), Failure> {
     let file = ambient::inherited_file(&ambient.temporary_folder(), &bash_script(&start));
     let (descriptor, path) = file.map_err(|error| not_set_up(&error))?;
-    let words: [OsString; 3] = ["--rcfile".into(), path.into(), "-i".into()];
-    let failure = start.execute(shell, &words);
-    drop(descriptor);
-    Err(failure)
+    let words = vec!["--rcfile".into(), path.into(), "-i".into()];
+    let mut command = Command::new(shell, words);
+    command.kept = Some(descriptor);
+    Ok((start, command))
 }
 
-fn zsh(mut start: Start, ambient: &Ambient, shell: &OsStr) -> Result<u8, Failure> {
+fn zsh(mut start: Start, ambient: &Ambient, shell: OsString) -> Result<(Start, Command), Failure> {
     let original = ambient.host.get("ZDOTDIR").map(OsStr::to_owned);
     let script = zsh_script(&start, original.as_deref());
     let folder = ambient::passing_folder(&ambient.temporary_folder(), ".zshenv", &script)
@@ -63,8 +62,10 @@ fn zsh(mut start: Start, ambient: &Ambient, shell: &OsStr) -> Result<u8, Failure
     start
         .block
         .variables
-        .insert("ZDOTDIR".into(), folder.into());
-    Err(start.execute(shell, &["-i".into()]))
+        .insert("ZDOTDIR".into(), folder.clone().into());
+    let mut command = Command::new(shell, vec!["-i".into()]);
+    command.own.push(folder);
+    Ok((start, command))
 }
 
 fn not_set_up(error: &std::io::Error) -> Failure {

@@ -1,11 +1,16 @@
 //! What `run` and `shell` share: from a selection to a block that may be handed to a child, or a refusal.
 
+mod explain;
+mod walled;
+
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
+use ringfence_diagnostic::Diagnostic;
 use ringfence_diagnostic::render::without_controls;
-use ringfence_diagnostic::{Diagnostic, Sources};
 use ringfence_model::block::{Block, block};
 use ringfence_model::environment::Environment;
 use ringfence_model::host::Host;
@@ -15,8 +20,12 @@ use ringfence_model::resolve::Resolution;
 use ringfence_model::tier::Tier;
 use ringfence_model::value::endpoint::{self, Endpoint, Url};
 
+use ringfence_sandbox::level::Level;
+
+use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
-use crate::args::Selection;
+use crate::args::{Selection, Wall};
+use crate::barrier::{self, Around};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
@@ -33,8 +42,30 @@ pub(crate) struct Start {
     pub(crate) settings: Vec<String>,
     /// The child's block.
     pub(crate) block: Block,
+    environment: Environment,
     resolution: Resolution,
-    sources: Sources,
+    loaded: Loaded,
+}
+
+/// What is to be started.
+pub(crate) struct Command {
+    program: OsString,
+    arguments: Vec<OsString>,
+    /// A descriptor that the program reads.
+    pub(crate) kept: Option<OwnedFd>,
+    /// Files that were made for it.
+    pub(crate) own: Vec<PathBuf>,
+}
+
+impl Command {
+    pub(crate) fn new(program: impl Into<OsString>, arguments: Vec<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            arguments,
+            kept: None,
+            own: Vec::new(),
+        }
+    }
 }
 
 /// Resolves, refuses on any error, and builds the block. What people are told while nothing is refused is told here.
@@ -58,21 +89,17 @@ pub(crate) fn prepare(
     }
     output.warnings(&loaded.diagnostics, &loaded.sources);
     output.warnings(&resolution.diagnostics, &loaded.sources);
-    require_barrier(&environment, &loaded.sources)?;
     let block = block(&loaded.project, &environment, &resolution, &ambient.host);
-    if ambient.stderr_is_terminal {
-        let line = banner(&loaded.project, &environment, &resolution);
-        output.say(&output.loud(Tone::of_tier(environment.tier), &without_controls(&line)));
-    }
     say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
     Ok(Start {
-        name: environment.name,
+        name: environment.name.clone(),
         tier: environment.tier,
         project: project_name(&loaded),
         settings: resolution.settings.keys().cloned().collect(),
         block,
+        environment,
         resolution,
-        sources: loaded.sources,
+        loaded,
     })
 }
 
@@ -104,29 +131,16 @@ fn deny_arguments(selection: &Selection, environment: &Environment) -> Result<()
         .into())
 }
 
-/// A level that is asked for and cannot be reached is a refusal, never a silent weakening.
-fn require_barrier(environment: &Environment, sources: &Sources) -> Result<(), Failure> {
-    let Some((level, place)) = &environment.barrier else {
-        return Ok(());
-    };
-    if matches!(level.as_str(), "off" | "config-only") {
-        return Ok(());
-    }
-    let message = format!(
-        "`{}` demands the barrier `{level}`, which this version cannot build; nothing was started",
-        environment.name
-    );
-    Err(Failure::error(exit::NOT_SET_UP, message)
-        .caused_by(format!("`barrier = \"{level}\"` at {}", sources.locate(*place)))
-        .hint("remove `barrier`, or say `barrier = \"config-only\"`, to start with separate settings alone")
-        .into())
-}
-
 /// One line: tier, number of settings, endpoints without credentials.
-fn banner(project: &Project, environment: &Environment, resolution: &Resolution) -> String {
+fn banner(
+    project: &Project,
+    environment: &Environment,
+    resolution: &Resolution,
+    barrier: &str,
+) -> String {
     let mut parts = vec![format!("{} settings", resolution.settings.len())];
     parts.extend(endpoints(project, resolution));
-    parts.push("no barrier".to_owned());
+    parts.push(barrier.to_owned());
     format!(
         " ringfence: {} ({}) · {} ",
         environment.name,
@@ -203,15 +217,75 @@ fn say_ignored(
 }
 
 impl Start {
-    /// Replaces this process by `program`; comes back only with what went wrong.
-    pub(crate) fn execute(self, program: &OsStr, arguments: &[OsString]) -> Failure {
+    /// Starts a command inside the environment, and ends as it ends.
+    pub(crate) fn execute(
+        self,
+        command: Command,
+        wall: &Wall,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Result<u8, Failure> {
         if let Some(limit) = ambient::block_limit()
-            && let Some(reason) = over_limit(&self.block, program, arguments, &limit)
+            && let Some(reason) =
+                over_limit(&self.block, &command.program, &command.arguments, &limit)
         {
-            return self.too_large(&reason);
+            return Err(self.too_large(&reason));
         }
+        let agent = agent::detect(&command.program, &command.arguments, &ambient.host);
+        let demand = barrier::demand(wall, &self.environment, agent)?;
+        let around = Around {
+            loaded: &self.loaded,
+            environment: &self.environment,
+            resolution: &self.resolution,
+            block: &self.block,
+            ambient,
+            agent,
+            learn: wall.learn,
+        };
+        if wall.explain {
+            let plan = barrier::plan(&around, &command.program, command.own);
+            return explain::print(&plan, demand, wall.json, output);
+        }
+        if demand.wanted == Level::ConfigOnly {
+            return Err(self.replace(&command, "no barrier", ambient, output));
+        }
+        let plan = barrier::plan(&around, &command.program, command.own.clone());
+        walled::start(self, &plan, command, demand, wall, ambient, output)
+    }
+
+    /// The line that says where one is.
+    fn banner(&self, barrier: &str) -> String {
+        banner(
+            &self.loaded.project,
+            &self.environment,
+            &self.resolution,
+            barrier,
+        )
+    }
+
+    fn say_banner(&self, barrier: &str, ambient: &Ambient, output: &mut Output) {
+        if ambient.stderr_is_terminal {
+            let line = self.banner(barrier);
+            output.say(&output.loud(Tone::of_tier(self.tier), &without_controls(&line)));
+        }
+    }
+
+    /// Replaces this process by the program; comes back only with what went wrong.
+    fn replace(
+        self,
+        command: &Command,
+        barrier: &str,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Failure {
+        self.say_banner(barrier, ambient, output);
+        let error = ambient::execute(&command.program, &command.arguments, &self.block);
+        self.not_executed(&command.program, error)
+    }
+
+    fn not_executed(self, program: &OsStr, error: ExecuteError) -> Failure {
         let shown = program.to_string_lossy();
-        let error = match ambient::execute(program, arguments, &self.block) {
+        let error = match error {
             ExecuteError::TooLarge => return self.too_large("more than the kernel takes"),
             ExecuteError::NotFound => {
                 Failure::error(exit::NOT_FOUND, format!("`{shown}` was not found"))
@@ -253,7 +327,7 @@ impl Start {
                 None => diagnostic.help(format!("{size}, from {}", Layer::name(setting.layer))),
             };
         }
-        Failure::Diagnostics(vec![diagnostic], Box::new(self.sources))
+        Failure::Diagnostics(vec![diagnostic], Box::new(self.loaded.sources))
     }
 }
 

@@ -17,21 +17,8 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-/// Spring Boot's endpoints that answer with settings, memory or a way to change either (its reference, "Actuator").
-const TELLING: &[&str] = &[
-    "*",
-    "configprops",
-    "env",
-    "heapdump",
-    "jolokia",
-    "loggers",
-    "shutdown",
-    "threaddump",
-    "logfile",
-    "beans",
-    "mappings",
-];
-/// Those that hold secrets, or change things.
+/// Spring Boot's endpoints that answer with settings, memory or a way to change either (its reference, "Actuator"), and
+/// with secrets among them.
 const GRAVE: &[&str] = &["*", "configprops", "env", "heapdump", "jolokia", "shutdown"];
 
 fn run(survey: &Survey, findings: &mut Findings) {
@@ -73,7 +60,7 @@ fn grave(value: &str) -> Vec<&str> {
     value
         .split(',')
         .map(|endpoint| endpoint.trim().trim_matches(['"', '\'']))
-        .filter(|endpoint| GRAVE.contains(endpoint) && TELLING.contains(endpoint))
+        .filter(|endpoint| GRAVE.contains(endpoint))
         .collect()
 }
 

@@ -77,8 +77,9 @@ fn of_words(environment: &Environment, setting: &Setting<'_>) -> Option<Finding>
     let hosts = setting.entry.hosts();
     let host = hosts
         .iter()
-        .find_map(|host| Some((*host, foreign_word(host_words(host)?, foreign)?)));
-    let (what, word) = host.or_else(|| {
+        .find_map(|host| foreign_word(host_words(host)?, foreign));
+    let by_host = host.map(|word| ("a host", word));
+    let (what, word) = by_host.or_else(|| {
         let is_named = matches!(
             setting.entry.about.resource,
             Some(Resource::Bucket | Resource::Index | Resource::Queue)
@@ -88,7 +89,7 @@ fn of_words(environment: &Environment, setting: &Setting<'_>) -> Option<Finding>
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
         let word = foreign_word(value, foreign).filter(|_| is_named && is_plain)?;
-        Some((value, word))
+        Some(("a name", word))
     })?;
     let other = if environment.tier == Tier::Production {
         "a lower environment"
@@ -105,7 +106,7 @@ fn of_words(environment: &Environment, setting: &Setting<'_>) -> Option<Finding>
             .finding(
                 name,
                 format!(
-                    "`{name}` of `{}` names `{what}`, which says `{word}`",
+                    "`{name}` of `{}` has {what} that says `{word}`",
                     environment.name
                 ),
             )
@@ -179,10 +180,10 @@ fn of_origins(
             .severity(Severity::Medium)
     };
     if environment.tier == Tier::Production {
-        let local = hosts.iter().find(|host| value::is_local(host))?;
+        hosts.iter().find(|host| value::is_local(host))?;
         return Some(
             finding(
-                format!("`{name}` of `{}` lets `{local}` in", environment.name),
+                format!("`{name}` of `{}` lets local pages in", environment.name),
                 "local origins among production's",
             )
             .because("any program on a user's own machine may call production in the user's name")
@@ -190,11 +191,11 @@ fn of_origins(
         );
     }
     let known = origins.get(&setting.entry.about.canonical)?;
-    let foreign = hosts.iter().find(|host| known.contains(**host))?;
+    hosts.iter().find(|host| known.contains(**host))?;
     Some(
         finding(
             format!(
-                "`{name}` of `{}` lets production's `{foreign}` in",
+                "`{name}` of `{}` lets production's pages in",
                 environment.name
             ),
             "production's origins",

@@ -38,7 +38,7 @@ fn run(survey: &Survey, findings: &mut Findings) {
 }
 
 fn finding(production: &Environment, setting: &Setting<'_>) -> Option<Finding> {
-    let host = plain_host(setting)?;
+    plain_host(setting)?;
     let name = &setting.entry.name;
     let severity = if production.is_template {
         Severity::Low
@@ -50,7 +50,7 @@ fn finding(production: &Environment, setting: &Setting<'_>) -> Option<Finding> {
             .finding(
                 name,
                 format!(
-                    "`{name}` of `{}` reaches `{host}` without TLS",
+                    "`{name}` of `{}` reaches a public host without TLS",
                     production.name
                 ),
             )

@@ -11,24 +11,13 @@ fn production() -> Role {
 }
 
 fn entry(name: &str, name_span: Span, value: &Node) -> Option<Written> {
-    Some(Written {
-        name: name.to_owned(),
-        name_span,
-        value: value.as_str()?.to_owned(),
-        value_span: value.span,
-        is_item: false,
-    })
+    let value = (value.as_str()?, value.span);
+    Some(Written::new((name, name_span), value))
 }
 
 /// A name that the platform supplies without its value being in the file.
 fn supplied(name: &str, name_span: Span) -> Written {
-    Written {
-        name: name.to_owned(),
-        name_span,
-        value: "${platform}".to_owned(),
-        value_span: name_span,
-        is_item: false,
-    }
+    Written::new((name, name_span), ("${platform}", name_span))
 }
 
 /// `fly.toml`: `[env]` is what the running program sees.

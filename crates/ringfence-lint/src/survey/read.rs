@@ -48,8 +48,10 @@ pub(super) fn file(survey: &mut Survey, path: String, text: String) {
         let margins = margins(source.text());
         source.reveal(sorted(reading.shown.into_iter().chain(margins)));
     }
-    if let Some(problem) = reading.problem {
-        survey.unread.push((path.clone(), problem));
+    match reading.problem {
+        Some(Problem::Unreadable(why)) => survey.unread.push((path.clone(), why)),
+        Some(Problem::Templated) => survey.templated.push(path.clone()),
+        None => {}
     }
     let ignores = ignored::comments(survey.sources.text(source));
     survey.files.push(File {
@@ -101,7 +103,15 @@ pub(super) struct Reading {
     pub(super) content: Content,
     pub(super) shown: Vec<Span>,
     pub(super) repeated: Vec<(String, Span, Span)>,
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Problem>,
+}
+
+/// Why a nested file was not read to its end.
+pub(super) enum Problem {
+    /// There is a mistake in it, in a few words.
+    Unreadable(String),
+    /// It is a template of another language's, and not meant to be read as it stands.
+    Templated,
 }
 
 impl Reading {
@@ -148,7 +158,17 @@ pub(super) struct Written {
     pub(super) name_span: Span,
     pub(super) value: String,
     pub(super) value_span: Span,
-    pub(super) is_item: bool,
+}
+
+impl Written {
+    pub(super) fn new(name: (&str, Span), value: (&str, Span)) -> Self {
+        Self {
+            name: name.0.to_owned(),
+            name_span: name.1,
+            value: value.0.to_owned(),
+            value_span: value.1,
+        }
+    }
 }
 
 /// A part that does not know its file yet.
@@ -172,11 +192,11 @@ fn entry(survey: &mut Survey, written: Written) -> Entry {
         strength: strength_of(&about, &written),
         vendor: vendor::class(&about.canonical, about.mode_of, written.value.trim()),
         about,
+        is_item: written.name.ends_with("[]"),
         name: written.name,
         name_span: written.name_span,
         value: written.value,
         value_span: written.value_span,
-        is_item: written.is_item,
     }
 }
 
@@ -199,20 +219,12 @@ fn dotenv_file(source: SourceId, text: &str, role: &Role) -> Reading {
     let mut repeated = Vec::new();
     let mut entries = Vec::new();
     for assignment in parsed.tree.assignments() {
-        let value = assignment.value;
-        let entry = Written {
-            name: assignment.name.of(text).to_owned(),
-            name_span: assignment.name,
-            value: value.literal(text).map_or_else(
-                || value.inner.of(text).to_owned(),
-                |literal| literal.into_owned(),
-            ),
-            value_span: value.span,
-            is_item: false,
-        };
+        let (name, value) = (assignment.name, assignment.value);
+        let literal = value.literal(text);
+        let literal = literal.as_deref().unwrap_or_else(|| value.inner.of(text));
+        let entry = Written::new((name.of(text), name), (literal, value.span));
         let before = first.insert(entry.name.clone(), (entry.name_span, entry.value.clone()));
-        if let Some((span, other)) = before.filter(|(_, other)| *other != entry.value) {
-            let _ = other;
+        if let Some((span, _)) = before.filter(|(_, other)| *other != entry.value) {
             repeated.push((entry.name.clone(), span, entry.name_span));
         }
         entries.push(entry);
@@ -233,13 +245,11 @@ fn properties_file(text: &str, role: &Role) -> Reading {
             documents.resize_with(entry.document + 1, Vec::new);
         }
         if let Some(document) = documents.get_mut(entry.document) {
-            document.push(Written {
-                name: entry.key,
-                name_span: entry.key_span,
-                value: entry.value,
-                value_span: entry.value_span,
-                is_item: false,
-            });
+            let (key, value) = (&entry.key, &entry.value);
+            document.push(Written::new(
+                (key, entry.key_span),
+                (value, entry.value_span),
+            ));
         }
     }
     if documents.is_empty() {
@@ -268,13 +278,7 @@ fn document(role: &Role, entries: Vec<Written>) -> Section {
 fn phpunit_file(text: &str) -> Reading {
     let entries: Vec<Written> = phpunit::parse(text)
         .into_iter()
-        .map(|entry| Written {
-            name: entry.name,
-            name_span: entry.name_span,
-            value: entry.value,
-            value_span: entry.value_span,
-            is_item: false,
-        })
+        .map(|one| Written::new((&one.name, one.name_span), (&one.value, one.value_span)))
         .collect();
     let role = Role::Environment("testing".to_owned());
     Reading {
@@ -310,17 +314,17 @@ fn with_tree(parsed: &tree::Parsed, text: &str, parts: impl Fn(&Node) -> Vec<Sec
     }
 }
 
-/// Why a nested file could not be read to its end. A file that is a template of another language's is not meant to be
-/// read as it stands.
-fn problem(parsed: &tree::Parsed, text: &str) -> Option<String> {
-    if ["<%", "{{", "{%"].iter().any(|mark| text.contains(mark)) {
-        return None;
-    }
+/// Why a nested file could not be read to its end.
+fn problem(parsed: &tree::Parsed, text: &str) -> Option<Problem> {
     let unreadable = parsed
         .diagnostics
         .iter()
         .find(|one| one.code == "unreadable-file")?;
-    unreadable.labels.first().map(|label| label.text.clone())
+    if ["<%", "{{", "{%"].iter().any(|mark| text.contains(mark)) {
+        return Some(Problem::Templated);
+    }
+    let label = unreadable.labels.first()?;
+    Some(Problem::Unreadable(label.text.clone()))
 }
 
 /// Besides the keys, an excerpt may show the names in lists of names and values.
@@ -364,29 +368,19 @@ pub(super) fn entries(node: &Node, way: &str) -> Vec<Written> {
 }
 
 fn collect(node: &Node, way: &str, key: Option<Span>, entries: &mut Vec<Written>) {
-    let entry = |value: &str| Written {
-        name: way.to_owned(),
-        name_span: key.unwrap_or(node.span),
-        value: value.to_owned(),
-        value_span: node.span,
-        is_item: way.ends_with("[]"),
-    };
+    let entry = |value: &str| Written::new((way, key.unwrap_or(node.span)), (value, node.span));
     match &node.kind {
         Kind::Null => entries.push(entry("")),
         Kind::Scalar(text, Quoted::No | Quoted::Yes) => entries.push(entry(text)),
         Kind::List(items) => {
             for item in items {
-                match named_item(item) {
-                    Some((name, Some(value))) if value.as_str().is_some() => {
-                        entries.push(Written {
-                            name: name.as_str().unwrap_or("").to_owned(),
-                            name_span: name.span,
-                            value: value.as_str().unwrap_or("").to_owned(),
-                            value_span: value.span,
-                            is_item: false,
-                        });
-                    }
-                    _ => collect(item, &format!("{way}[]"), key, entries),
+                let named = named_item(item).and_then(|(name, value)| {
+                    let value = (value?.as_str()?, value?.span);
+                    Some(Written::new((name.as_str()?, name.span), value))
+                });
+                match named {
+                    Some(written) => entries.push(written),
+                    None => collect(item, &format!("{way}[]"), key, entries),
                 }
             }
         }
@@ -411,6 +405,9 @@ fn nested(survey: &Survey, parsed: &tree::Parsed, text: &str, role: &Role) -> Re
             sections(survey, document, &role)
         })
         .collect();
+    for part in &mut parts {
+        part.entries.retain(|entry| is_setting(entry, text));
+    }
     // A file with nothing in it still stands for its environment.
     if parts.is_empty() {
         parts.push(part(role.clone(), None, Vec::new()));
@@ -437,6 +434,11 @@ fn nested(survey: &Survey, parsed: &tree::Parsed, text: &str, role: &Role) -> Re
         repeated: repeated.collect(),
         ..Reading::plain(parts)
     }
+}
+
+/// Whether a name is one: in `token: {hunter2}`, where neither sign nor value stands after it, it may be the value.
+fn is_setting(written: &Written, text: &str) -> bool {
+    !written.value_span.of(text).is_empty() || tree::has_sign(written.name_span, text)
 }
 
 /// The environment that one document of several is for, as Spring writes it.
@@ -501,6 +503,7 @@ fn compose_file(parsed: &tree::Parsed, text: &str, role: &Role) -> Reading {
                 .flat_map(|build| &build.arguments),
         )
         .map(|variable| variable.name_span)
+        .filter(|name| tree::has_sign(*name, text))
         .collect();
     let files = services
         .iter()
@@ -514,13 +517,8 @@ fn compose_file(parsed: &tree::Parsed, text: &str, role: &Role) -> Reading {
     );
     let parts = services.iter().map(|service| {
         let entries = service.environment.iter().filter_map(|variable| {
-            Some(Written {
-                name: variable.name.clone(),
-                name_span: variable.name_span,
-                value: variable.value.clone()?,
-                value_span: variable.value_span,
-                is_item: false,
-            })
+            let value = (variable.value.as_deref()?, variable.value_span);
+            Some(Written::new((&variable.name, variable.name_span), value))
         });
         part(role.clone(), Some(service.name.clone()), entries.collect())
     });

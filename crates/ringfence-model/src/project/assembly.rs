@@ -40,6 +40,7 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
             .iter()
             .map(|name| name.value.clone())
             .collect(),
+        ports: manifest.ports.clone(),
         resources: assembly.resources(declarations.as_ref()),
         environments,
         declarations,
@@ -127,6 +128,7 @@ impl Assembly<'_> {
             personal: None,
             from_host: entry.from_host,
             barrier,
+            home: entry.home.as_ref().map(|home| home.value.clone()),
             declared: Some(place),
         })
     }
@@ -370,6 +372,7 @@ fn found_environment(name: String, tier: Tier) -> Environment {
         personal: None,
         from_host: false,
         barrier: None,
+        home: None,
         declared: None,
     }
 }

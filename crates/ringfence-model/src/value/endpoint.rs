@@ -133,10 +133,7 @@ impl<'a> Url<'a> {
             let path = relative.unwrap_or(path);
             return (!path.is_empty()).then(|| Endpoint::File(format!("{}{path}", self.hosts)));
         }
-        let implied = PORTS
-            .iter()
-            .find(|(scheme, _)| *scheme == base)
-            .map(|(_, port)| *port);
+        let implied = implied_port(&base);
         let (host, port) = host_and_port(self.hosts.split(',').next()?)?;
         Some(Endpoint::Network {
             host: host.to_owned(),
@@ -153,6 +150,13 @@ impl<'a> Url<'a> {
                 .split(',')
                 .all(|host| host_and_port(host).is_some())
     }
+}
+
+/// The port that a scheme, in lower case, implies.
+#[must_use]
+pub fn implied_port(scheme: &str) -> Option<u16> {
+    let found = PORTS.iter().find(|(known, _)| *known == scheme);
+    found.map(|(_, port)| *port)
 }
 
 /// The endpoint that a value names, as a URL or as `host:port`.

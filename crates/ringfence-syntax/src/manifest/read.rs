@@ -43,6 +43,7 @@ fn manifest(root: &dyn TableLike) -> Manifest {
         selector: text(root, "selector"),
         default: text(root, "default"),
         pass: texts(root, "pass").unwrap_or_default(),
+        ports: ports(root),
         environments: entries(root, "environments").map(environment).collect(),
         settings: root
             .get("settings")
@@ -61,6 +62,17 @@ fn entries<'a>(
         .and_then(Item::as_table_like)
         .into_iter()
         .flat_map(rows)
+}
+
+fn ports(root: &dyn TableLike) -> Vec<u16> {
+    let listed = root.get("ports").and_then(Item::as_array);
+    let numbers = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|port| port.as_integer());
+    numbers
+        .filter_map(|port| u16::try_from(port).ok())
+        .collect()
 }
 
 fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
@@ -88,6 +100,7 @@ fn environment((name, item): (Spanned<String>, &Item)) -> EnvironmentEntry {
             .and_then(|table| text(table, "from"))
             .is_some_and(|from| from.value == "host"),
         barrier: table.and_then(|table| text(table, "barrier")),
+        home: table.and_then(|table| text(table, "home")),
     }
 }
 

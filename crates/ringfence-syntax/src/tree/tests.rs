@@ -129,15 +129,64 @@ fn toml_leaves_know_where_they_stand() {
     );
 }
 
+fn check_shown(parsed: &Parsed, text: &str, expected: &[&str]) {
+    let shown = shown(&parsed.documents, text);
+    let shown: Vec<&str> = shown.into_iter().map(|span| span.of(text)).collect();
+    assert_eq!(shown, expected, "{text}");
+}
+
 #[test]
 fn an_excerpt_may_show_keys_only() {
-    let text = "db:\n  password: hunter2\n  \"user\": me\n";
-    let parsed = yaml::parse(source(), text);
-    let shown: Vec<&str> = shown(&parsed.documents, text)
-        .into_iter()
-        .map(|span| span.of(text))
-        .collect();
-    assert_eq!(shown, ["db:", "password: ", "\"user\": "]);
+    for (text, expected) in [
+        (
+            "db:\n  password: hunter2\n  \"user\" : me\n",
+            &["db:", "password: ", "\"user\" : "][..],
+        ),
+        ("a: {b: hunter2, 'c':x}\n", &["a: ", "b: ", "'c':"]),
+    ] {
+        check_shown(&yaml::parse(source(), text), text, expected);
+    }
+    let text = "{\"a\": {\"b\"\t: \"hunter2\"}}";
+    check_shown(
+        &json::parse(source(), text),
+        text,
+        &["\"a\": ", "\"b\"\t: "],
+    );
+    let text = "[a.\"b c\" . d]\ne = \"hunter2\"\n[[f]]\ng.h={i=1}\n";
+    let expected = ["a", "\"b c\"", "d", "e = ", "f", "g", "h=", "i="];
+    check_shown(&toml::parse(source(), text), text, &expected);
+}
+
+#[test]
+fn a_key_without_a_sign_may_be_a_value_and_is_not_shown() {
+    for (text, expected) in [
+        ("token: {hunter2}\n", &["token: "][..]),
+        ("token: {hunter2, \"hunter2\", a: 1}\n", &["token: ", "a: "]),
+        ("token: [? hunter2]\n", &["token: "]),
+        ("[? hunter2]\n", &[]),
+        ("token:\n  ? hunter2\n", &["token:"]),
+        ("? hunter2\n: x\n", &[]),
+        ("{hunter2: a}: b\n", &[]),
+        ("[hunter2]: b\n", &[]),
+        ("a: 1\ntoken: {hunter2\n", &["a: ", "token: "]),
+    ] {
+        check_shown(&yaml::parse(source(), text), text, expected);
+    }
+    for text in [
+        "{\"token\" \"hunter2\"}",
+        "{\"hunter2\"}",
+        "{\"token\": {\"hunter2\"\n",
+    ] {
+        let parsed = json::parse(source(), text);
+        for span in shown(&parsed.documents, text) {
+            assert!(!span.of(text).contains("hunter2"), "{text}");
+        }
+    }
+    check_shown(
+        &toml::parse(source(), "a = hunter2\n"),
+        "a = hunter2\n",
+        &[],
+    );
 }
 
 proptest! {

@@ -1,0 +1,467 @@
+//! From a project and a resolution to the plan of a barrier, the level that is demanded, and the words for what it does.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use ringfence_model::block::Block;
+use ringfence_model::discover::{self, FileRole};
+use ringfence_model::environment::{Environment, Named};
+use ringfence_model::resolve::Resolution;
+use ringfence_model::tier::Tier;
+use ringfence_sandbox::level::Level;
+use ringfence_sandbox::plan::{self, Home, Input, Places, Plan, Unnamed};
+use ringfence_sandbox::refusal::{Event, Refusal, Refused};
+
+use crate::agent::Agent;
+use crate::ambient::{self, Ambient};
+use crate::args::Wall;
+use crate::failure::{Failure, exit};
+use crate::load::Loaded;
+
+/// What is demanded of a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// The level that is tried first; `config-only` means that none is.
+    pub(crate) wanted: Level,
+    /// The weakest that will do.
+    pub(crate) required: Level,
+}
+
+/// What is demanded, by the arguments, the manifest, the tier, and whether an agent is about.
+pub(crate) fn demand(
+    wall: &Wall,
+    environment: &Environment,
+    agent: Option<&Agent>,
+) -> Result<Demand, Failure> {
+    let lower = environment.tier < Tier::Staging;
+    let written = environment
+        .barrier
+        .as_ref()
+        .map(|(level, _)| level.as_str());
+    let required = match written {
+        Some("off") | None if lower && agent.is_none() => Level::ConfigOnly,
+        Some("off") | None => Level::Full,
+        Some(level) => Level::named(level).unwrap_or(Level::Full),
+    };
+    if wall.no_barrier {
+        return without(environment, lower, written);
+    }
+    if let Some(level) = wall.barrier {
+        let wanted = level.level();
+        if wanted < required {
+            return Err(too_weak(environment, wanted, required));
+        }
+        return Ok(Demand {
+            wanted,
+            required: wanted,
+        });
+    }
+    let wanted = match written {
+        Some("off" | "config-only") => Level::ConfigOnly,
+        _ => Level::Full,
+    };
+    Ok(Demand {
+        wanted,
+        required: required.min(wanted),
+    })
+}
+
+fn without(
+    environment: &Environment,
+    lower: bool,
+    written: Option<&str>,
+) -> Result<Demand, Failure> {
+    let none = Demand {
+        wanted: Level::ConfigOnly,
+        required: Level::ConfigOnly,
+    };
+    match written {
+        Some(level) if !matches!(level, "off" | "config-only") => {
+            let level = Level::named(level).unwrap_or(Level::Full);
+            Err(too_weak(environment, Level::ConfigOnly, level))
+        }
+        _ if lower => Ok(none),
+        _ => {
+            let message = format!(
+                "`--no-barrier` is refused in `{}`, which is of tier {}; nothing was started",
+                environment.name, environment.tier
+            );
+            Err(Failure::error(exit::DENIED, message)
+                .hint("leave it out; `ringfence doctor` says what this machine can enforce")
+                .into())
+        }
+    }
+}
+
+fn too_weak(environment: &Environment, wanted: Level, required: Level) -> Failure {
+    let message = format!(
+        "`{}` requires the barrier `{required}`, and `{wanted}` is weaker; nothing was started",
+        environment.name
+    );
+    Failure::error(exit::NOT_SET_UP, message)
+        .hint(format!(
+            "ask for `{required}`, or say `barrier = \"{wanted}\"` for `{}` in ringfence.toml",
+            environment.name
+        ))
+        .into()
+}
+
+/// What a plan is made from.
+pub(crate) struct Around<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) environment: &'a Environment,
+    pub(crate) resolution: &'a Resolution,
+    pub(crate) block: &'a Block,
+    pub(crate) ambient: &'a Ambient,
+    pub(crate) agent: Option<&'static Agent>,
+    pub(crate) learn: bool,
+}
+
+/// The plan for a command.
+pub(crate) fn plan(around: &Around<'_>, program: &OsStr, own: Vec<PathBuf>) -> Plan {
+    let Around {
+        loaded,
+        environment,
+        ambient,
+        ..
+    } = around;
+    let others: Vec<(&str, Resolution)> = loaded
+        .project
+        .environments
+        .iter()
+        .filter(|other| other.name != environment.name)
+        .map(|other| {
+            (
+                other.name.as_str(),
+                loaded.resolve(other, &ambient.host, &[]),
+            )
+        })
+        .collect();
+    let egress = loaded.project.egress.get(&environment.name);
+    let passed: Vec<(&str, &str)> = loaded
+        .project
+        .pass
+        .iter()
+        .filter_map(|name| Some((name.as_str(), ambient.host.get(name)?.to_str()?)))
+        .collect();
+    let unnamed = match egress {
+        _ if around.learn => Unnamed::Learn,
+        Some(egress) if egress.is_open => Unnamed::Open,
+        _ => Unnamed::Closed,
+    };
+    plan::plan(&Input {
+        environment: &environment.name,
+        settings: pairs(around.resolution),
+        others: others
+            .iter()
+            .map(|(name, resolution)| (*name, pairs(resolution)))
+            .collect(),
+        egress: egress
+            .map(|egress| egress.hosts.clone())
+            .unwrap_or_default(),
+        presets: egress
+            .map(|egress| egress.presets.clone())
+            .unwrap_or_default(),
+        unnamed,
+        ports: loaded.project.ports.clone(),
+        places: places(around, program, own, passed),
+    })
+}
+
+fn pairs(resolution: &Resolution) -> Vec<(&str, &str)> {
+    let settings = resolution.settings.iter();
+    settings
+        .map(|(name, setting)| (name.as_str(), setting.value.expose()))
+        .collect()
+}
+
+fn places<'a>(
+    around: &Around<'a>,
+    program: &OsStr,
+    own: Vec<PathBuf>,
+    passed: Vec<(&'a str, &'a str)>,
+) -> Places<'a> {
+    let Around {
+        loaded,
+        environment,
+        ambient,
+        block,
+        ..
+    } = around;
+    let folder = |name: &str| {
+        let value = block.variables.get(OsStr::new(name))?;
+        Some(PathBuf::from(value)).filter(|path| path.is_absolute() && path.parent().is_some())
+    };
+    let path = block
+        .variables
+        .get(OsStr::new("PATH"))
+        .map(OsString::as_os_str)
+        .unwrap_or_default();
+    let program = Path::new(program);
+    let (others, awaited) = files_of_others(loaded, environment);
+    Places {
+        root: loaded.root.clone(),
+        directory: ambient.directory.clone(),
+        home: folder("HOME"),
+        policy: home_policy(environment, around.agent),
+        temporary: folder("TMPDIR"),
+        runtime: folder("XDG_RUNTIME_DIR"),
+        path: std::env::split_paths(path)
+            .filter(|folder| folder.is_absolute())
+            .collect(),
+        program: (program.components().count() > 1).then(|| ambient.directory.join(program)),
+        others,
+        awaited,
+        passed,
+        agent: around
+            .agent
+            .map(|agent| agent.folders.to_vec())
+            .unwrap_or_default(),
+        own,
+    }
+}
+
+fn home_policy(environment: &Environment, agent: Option<&Agent>) -> Home {
+    match environment.home.as_deref() {
+        Some("guarded") => Home::Guarded,
+        Some("read-only") => Home::ReadOnly,
+        Some("private") => Home::Private,
+        _ if agent.is_some() || environment.tier >= Tier::Staging => Home::ReadOnly,
+        _ => Home::Guarded,
+    }
+}
+
+/// Files of other environments that are there, and the names of those that may still come.
+fn files_of_others<'a>(
+    loaded: &'a Loaded,
+    environment: &Environment,
+) -> (Vec<(PathBuf, &'a str)>, Vec<PathBuf>) {
+    let project = &loaded.project;
+    let mut awaited = Vec::new();
+    let mut found: Vec<(PathBuf, &str)> = Vec::new();
+    let own: Vec<&str> = environment.paths();
+    for other in project
+        .environments
+        .iter()
+        .filter(|other| other.name != environment.name)
+    {
+        let listed = other.paths().into_iter().chain(other.personal.as_deref());
+        found.extend(
+            listed
+                .filter(|path| !own.contains(path))
+                .map(|path| (PathBuf::from(path), other.name.as_str())),
+        );
+        let words = std::iter::once(&other.name).chain(&other.aliases).cloned();
+        for word in words.chain(other.tier.words().map(str::to_owned)) {
+            let file = loaded.root.join(format!(".env.{word}"));
+            if whose(loaded, environment, &word) == Whose::Other(Some(&other.name))
+                && !awaited.contains(&file)
+            {
+                awaited.push(file);
+            }
+        }
+    }
+    let wanted = |path: &str| of_another(loaded, environment, path).is_some();
+    if let Ok(walk) = ambient::walk(&loaded.root, ambient::NEAR, wanted, |_| {}) {
+        for path in walk.files.into_iter().chain(walk.links) {
+            let owner = of_another(loaded, environment, &path)
+                .flatten()
+                .unwrap_or("");
+            if !own.contains(&path.as_str())
+                && !found.iter().any(|(known, _)| *known == Path::new(&path))
+            {
+                found.push((PathBuf::from(path), owner));
+            }
+        }
+    }
+    (found, awaited)
+}
+
+#[derive(PartialEq, Eq)]
+enum Whose<'a> {
+    Own,
+    Other(Option<&'a str>),
+    Nobody,
+}
+
+/// Whose environment a word names.
+fn whose<'a>(loaded: &'a Loaded, environment: &Environment, word: &str) -> Whose<'a> {
+    match loaded.project.named(word) {
+        Named::One(found) if found.name == environment.name => Whose::Own,
+        Named::One(found) => Whose::Other(Some(&found.name)),
+        Named::Several(several) if several.iter().any(|found| found.name == environment.name) => {
+            Whose::Own
+        }
+        Named::Several(_) => Whose::Other(None),
+        Named::None if Tier::of_word(word).is_some_and(|tier| tier != environment.tier) => {
+            Whose::Other(None)
+        }
+        Named::None => Whose::Nobody,
+    }
+}
+
+/// Whose file a path is, where it is another environment's: `.env.prod`, `secrets/prod.json`, `.envs/.production/.django`.
+fn of_another<'a>(
+    loaded: &'a Loaded,
+    environment: &Environment,
+    path: &str,
+) -> Option<Option<&'a str>> {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let other = |word: &str| match whose(loaded, environment, word) {
+        Whose::Other(owner) => Some(owner),
+        Whose::Own | Whose::Nobody => None,
+    };
+    match discover::role(name) {
+        Some(FileRole::Environment(word) | FileRole::Personal(Some(word))) => return other(&word),
+        // Sealed files, keys, backups: the word tells where there is one, and without one they are everybody's.
+        Some(FileRole::Foreign) => {
+            let word = name
+                .trim_start_matches(".env")
+                .trim_matches(['.', '~'])
+                .split(['.', '~'])
+                .next()
+                .unwrap_or("");
+            return match whose(loaded, environment, word) {
+                Whose::Other(owner) => Some(owner),
+                Whose::Own => None,
+                Whose::Nobody => matches!(word, "keys" | "vault" | "me").then_some(None),
+            };
+        }
+        Some(_) => return None,
+        None => {}
+    }
+    let kept = folders.split('/').any(|folder| {
+        matches!(
+            folder,
+            "secrets" | ".secrets" | ".envs" | "envs" | "environments"
+        )
+    });
+    let stem = name.trim_start_matches('.').split('.').next().unwrap_or("");
+    if name.ends_with(".env") || kept {
+        if let Some(owner) = other(stem) {
+            return Some(owner);
+        }
+    }
+    let mut folders = folders.split('/').filter(|_| kept);
+    folders.find_map(|folder| other(folder.trim_start_matches('.')))
+}
+
+/// The words for an event, on one line.
+pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
+    let line = match event {
+        Event::Built { .. } => return None,
+        Event::Weakened { from, step, reason } => format!(
+            "ringfence: the barrier `{from}` cannot be built here ({step}: {reason}); `ringfence doctor` says what mends it"
+        ),
+        Event::Refused(refusal) => format!("ringfence: blocked {}", refused(refusal, environment)),
+        Event::Unreachable { target, reason } => {
+            format!("ringfence: {target} cannot be reached from this machine: {reason}")
+        }
+        Event::Published { port } => {
+            format!("ringfence: the program's port {port} is at 127.0.0.1:{port}")
+        }
+        Event::PortTaken { port } => format!(
+            "ringfence: the program's port {port} cannot be shown outside: somebody has 127.0.0.1:{port}; stop that, or use another port"
+        ),
+        Event::Needed { .. } => return None,
+        Event::Appeared { path } => format!("ringfence: {path} appeared, and was hidden"),
+        Event::Left { processes } => format!(
+            "ringfence: {processes} {} left behind, and ended",
+            if *processes == 1 {
+                "process was"
+            } else {
+                "processes were"
+            }
+        ),
+    };
+    Some(line)
+}
+
+/// What was refused, and how to allow it.
+fn refused(refusal: &Refusal, environment: &str) -> String {
+    let Refusal {
+        kind,
+        target,
+        environment: owner,
+    } = refusal;
+    let belongs = owner
+        .as_ref()
+        .map(|owner| format!(" (belongs to {owner})"))
+        .unwrap_or_default();
+    let kind_words = match kind {
+        Refused::Connection => "no setting of it names this address",
+        Refused::Name => "no setting of it names this host",
+        Refused::ServerName => "the TLS greeting names another host than the setting does",
+        Refused::Metadata => {
+            "a machine's credentials are given away there, and the setting does not name the address itself"
+        }
+    };
+    let mend = match (owner, kind) {
+        (Some(owner), _) => format!("`ringfence run {owner}` is where it can be reached"),
+        (None, Refused::Connection) => {
+            format!("to allow it: `[egress] {environment} = [\"{target}\"]`")
+        }
+        (None, Refused::Name) => match plan::preset_of(target) {
+            Some(preset) => {
+                format!("to allow it: `[egress] {environment} = [\"preset:{preset}\"]`")
+            }
+            None => format!("to allow it: `[egress] {environment} = [\"{target}:443\"]`"),
+        },
+        (None, _) => "name it in a setting, or in `[egress]`".to_owned(),
+    };
+    format!("{target}{belongs}: `{environment}` may not connect there, {kind_words}; {mend}")
+}
+
+/// The summary at the end of a run; `None` where nothing was refused.
+pub(crate) fn summary(events: &[Event]) -> Option<String> {
+    let refusals: Vec<String> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Refused(refusal) => Some(refusal),
+            _ => None,
+        })
+        .map(|refusal| match &refusal.environment {
+            Some(owner) => format!("{} (belongs to {owner})", refusal.target),
+            None => refusal.target.clone(),
+        })
+        .collect();
+    let count = refusals.len();
+    let noun = if count == 1 { "refusal" } else { "refusals" };
+    (count > 0).then(|| format!("ringfence: {count} {noun}: {}", refusals.join(", ")))
+}
+
+/// The lines of `[egress]` that a run would have needed.
+pub(crate) fn lesson(events: &[Event], environment: &str) -> String {
+    let mut needed: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Needed { target } => Some(target.as_str()),
+            _ => None,
+        })
+        .collect();
+    needed.sort_unstable();
+    if needed.is_empty() {
+        return format!("ringfence: `{environment}` needs nothing besides what its settings name");
+    }
+    let lines: Vec<String> = needed
+        .iter()
+        .map(|target| format!("  \"{target}\",\n"))
+        .collect();
+    format!(
+        "ringfence: what `{environment}` would need besides its settings, for ringfence.toml:\n[egress]\n{} = [\n{}]",
+        key(environment),
+        lines.concat()
+    )
+}
+
+/// A key of TOML.
+fn key(name: &str) -> String {
+    let bare = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if bare {
+        name.to_owned()
+    } else {
+        format!("\"{name}\"")
+    }
+}

@@ -1,0 +1,98 @@
+//! `run --explain`: the plan as a page, or as JSON. Names, hosts and paths; never a value.
+
+use ringfence_diagnostic::render::without_controls;
+use ringfence_sandbox::plan::{Home, Plan, Unnamed};
+use serde::Serialize;
+
+use crate::barrier::Demand;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Record<'a> {
+    wanted: &'static str,
+    required: &'static str,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
+pub(super) fn print(
+    plan: &Plan,
+    demand: Demand,
+    json: bool,
+    output: &mut Output,
+) -> Result<u8, Failure> {
+    if json {
+        return output.print_json(&Record {
+            wanted: demand.wanted.name(),
+            required: demand.required.name(),
+            plan,
+        });
+    }
+    let mut page = format!(
+        "environment  {}\nbarrier      {}, at least {}\nconnections  {}\n",
+        plan.environment,
+        demand.wanted,
+        demand.required,
+        match plan.unnamed {
+            Unnamed::Closed => "to these alone",
+            Unnamed::Learn => "to anything but what belongs to other environments, and noted",
+            Unnamed::Open => "to anything but what belongs to other environments",
+        }
+    );
+    for endpoint in &plan.endpoints {
+        page.push_str(&format!(
+            "  {endpoint:<40} {}\n",
+            endpoint.because.join(", ")
+        ));
+    }
+    for socket in &plan.sockets {
+        page.push_str(&format!("  {}\n", socket.display()));
+    }
+    if !plan.foreign.is_empty() {
+        page.push_str("of others    never reachable\n");
+    }
+    for foreign in &plan.foreign {
+        let target = format!("{}:{}", foreign.host, foreign.port);
+        page.push_str(&format!(
+            "  {target:<40} belongs to {}\n",
+            foreign.environment
+        ));
+    }
+    files(plan, &mut page);
+    output.print(&without_controls(&page))
+}
+
+fn files(plan: &Plan, page: &mut String) {
+    let files = &plan.files;
+    page.push_str("hidden       where they are there\n");
+    for hidden in &files.hidden {
+        let path = hidden.path.display().to_string();
+        let owner = hidden
+            .environment
+            .as_deref()
+            .filter(|owner| !owner.is_empty());
+        let owner = owner
+            .map(|owner| format!("belongs to {owner}"))
+            .unwrap_or_default();
+        page.push_str(format!("  {path:<40} {owner}").trim_end());
+        page.push('\n');
+    }
+    page.push_str("read-only    where they are there\n");
+    for path in &files.read_only {
+        page.push_str(&format!("  {}\n", path.display()));
+    }
+    page.push_str("private      empty, and gone afterwards\n");
+    for path in &files.private {
+        page.push_str(&format!("  {}\n", path.display()));
+    }
+    if let Some(home) = &files.home {
+        let policy = match files.policy {
+            Home::Guarded => "guarded: writable, but for what other programs run or obey",
+            Home::ReadOnly => "read-only, but for caches",
+            Home::Private => "private: empty, and gone afterwards",
+        };
+        page.push_str(&format!("home         {}, {policy}\n", home.display()));
+    }
+}

@@ -1,0 +1,192 @@
+//! One connection: from a socket of the inner network to the endpoint, bytes as they are.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::Broker;
+use crate::hello::{self, Hello};
+use crate::plan::{Endpoint, Host};
+use crate::refusal::{Event, Refused};
+use crate::sys;
+
+/// How long to wait after the system had no descriptor left.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Accepts connections for an endpoint, for as long as the task lives.
+pub(super) async fn serve(broker: Broker, listener: TcpListener, endpoint: Endpoint) {
+    loop {
+        let Ok(permit) = broker.inner.connections.clone().acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (broker, endpoint) = (broker.clone(), endpoint.clone());
+                tokio::task::spawn_local(async move {
+                    carry(&broker, stream, &endpoint).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => tokio::time::sleep(BREATH).await,
+        }
+    }
+}
+
+/// Accepts connections for a socket of the host.
+pub(super) async fn serve_path(broker: Broker, listener: UnixListener, path: std::path::PathBuf) {
+    loop {
+        let Ok((mut inner, _)) = listener.accept().await else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        let (broker, path) = (broker.clone(), path.clone());
+        tokio::task::spawn_local(async move {
+            match UnixStream::connect(&path).await {
+                Ok(mut outer) => {
+                    // Either side's end is the other's too.
+                    let _ = copy_bidirectional(&mut inner, &mut outer).await;
+                }
+                Err(error) => broker.tell(unreachable(&path.display().to_string(), &error)),
+            }
+        });
+    }
+}
+
+fn unreachable(target: &str, error: &io::Error) -> Event {
+    Event::Unreachable {
+        target: target.to_owned(),
+        reason: reason(error),
+    }
+}
+
+/// The system's reason without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+async fn carry(broker: &Broker, mut inner: TcpStream, endpoint: &Endpoint) {
+    let result = connected(broker, &mut inner, endpoint).await;
+    if let Err(error) = result {
+        broker.tell(unreachable(&endpoint.to_string(), &error));
+    }
+}
+
+async fn connected(broker: &Broker, inner: &mut TcpStream, endpoint: &Endpoint) -> io::Result<()> {
+    // Where it cannot be set the connection is only slower.
+    let _ = inner.set_nodelay(true);
+    let outer = match connect(broker, endpoint).await {
+        Ok(outer) => outer,
+        Err(error) => {
+            sys::reset_on_close(inner.as_fd());
+            return Err(error);
+        }
+    };
+    pass(broker, inner, outer, endpoint).await;
+    Ok(())
+}
+
+/// Connects to the first address of the endpoint that answers.
+async fn connect(broker: &Broker, endpoint: &Endpoint) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(
+        io::ErrorKind::NotFound,
+        "the name has no address on this machine",
+    );
+    for address in broker.resolve(endpoint).await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Passes bytes both ways until both sides have ended, or one is reset: then so is the other.
+pub(super) async fn pass_streams(inner: &mut TcpStream, outer: &mut TcpStream) {
+    let _ = outer.set_nodelay(true);
+    if copy_bidirectional(inner, outer).await.is_err() {
+        sys::reset_on_close(inner.as_fd());
+        sys::reset_on_close(outer.as_fd());
+    }
+}
+
+async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endpoint: &Endpoint) {
+    let _ = outer.set_nodelay(true);
+    if let Host::Name(name) = &endpoint.host
+        && endpoint.is_tls
+        && let Err(named) = greet(inner, &mut outer, name).await
+    {
+        sys::reset_on_close(inner.as_fd());
+        sys::reset_on_close(outer.as_fd());
+        if let Some(named) = named {
+            let owner = broker.plan().owner_of_name(&named).map(str::to_owned);
+            broker.refuse(
+                Refused::ServerName,
+                format!("{named} through {endpoint}"),
+                owner.as_deref(),
+            );
+        }
+        return;
+    }
+    pass_streams(inner, &mut outer).await;
+}
+
+/// Reads the first bytes of a TLS connection, and passes them on if they name the endpoint's host. What the server says
+/// meanwhile is passed too: some speak first. The error is the name that was asked for, where it was another one.
+async fn greet(
+    inner: &mut TcpStream,
+    outer: &mut TcpStream,
+    name: &str,
+) -> Result<(), Option<String>> {
+    const MOST: usize = 64 << 10;
+    let mut begun: Vec<u8> = Vec::new();
+    let mut from_inner = [0; 4096];
+    let mut from_outer = [0; 4096];
+    loop {
+        let (read_inner, read_outer) = tokio::select! {
+            read = inner.read(&mut from_inner) => (Some(read), None),
+            read = outer.read(&mut from_outer) => (None, Some(read)),
+        };
+        if let Some(read) = read_outer {
+            let bytes = from_outer
+                .get(..read.map_err(|_| None)?)
+                .unwrap_or_default();
+            if bytes.is_empty() {
+                return Err(None);
+            }
+            inner.write_all(bytes).await.map_err(|_| None)?;
+            continue;
+        }
+        let bytes = from_inner
+            .get(..read_inner.transpose().map_err(|_| None)?.unwrap_or(0))
+            .unwrap_or_default();
+        begun.extend(bytes);
+        let verdict = hello::read(&begun);
+        let is_whole =
+            !matches!(verdict, Hello::Incomplete) || bytes.is_empty() || begun.len() > MOST;
+        if !is_whole {
+            continue;
+        }
+        check(&verdict, name)?;
+        let is_request = hello::is_postgres_ssl_request(&begun);
+        outer.write_all(&begun).await.map_err(|_| None)?;
+        begun.clear();
+        // PostgreSQL asks first whether TLS is spoken; the greeting comes after the answer.
+        if !is_request {
+            return Ok(());
+        }
+    }
+}
+
+fn check(hello: &Hello, name: &str) -> Result<(), Option<String>> {
+    match hello {
+        Hello::Tls {
+            server_name: Some(named),
+            ..
+        } if !named.eq_ignore_ascii_case(name) => Err(Some(named.clone())),
+        _ => Ok(()),
+    }
+}
