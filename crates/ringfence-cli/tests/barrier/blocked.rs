@@ -11,6 +11,9 @@ fn under(scene: &Scene, circumstances: &str, command: &str) -> Outcome {
 
 /// The circumstances bite; a run in dev and one in prod are refused with one of these words; what demands nothing starts.
 fn refused(scene: &Scene, circumstances: &str, bites: &str, words: &[&str]) {
+    let declared = scene.read("ringfence.toml");
+    let full = "dev = { barrier = \"full\" }";
+    scene.write("ringfence.toml", declared.replace("dev = {}", full));
     scene.plain(bites).succeeded();
     assert_ne!(
         under(scene, circumstances, bites).code,
@@ -28,6 +31,7 @@ fn refused(scene: &Scene, circumstances: &str, bites: &str, words: &[&str]) {
         let outcome = outcome.failed(words);
         assert!(!outcome.stderr.contains(SECRET), "{outcome:?}");
     }
+    scene.write("ringfence.toml", &declared);
     let run = format!("{BINARY} run dev --no-barrier -- touch started");
     under(scene, circumstances, &run).succeeded();
     std::fs::remove_file(scene.path("started")).unwrap();

@@ -271,7 +271,7 @@ fn the_plan_is_explained_and_nothing_starts() {
         let outcome = scene.ringfence(&["run", "dev", "--explain", "--", "touch", "started"]);
         let told = format!("{}{}", outcome.stdout, outcome.stderr);
         assert!(!scene.path("started").exists());
-        for word in ["db", "10.10.0.5", "127.0.0.1", ".env.prod"] {
+        for word in ["db:5432", "10.10.0.5:6379", ":8081", ".env.prod"] {
             assert!(told.contains(word), "{word}: {outcome:?}");
         }
         assert!(!told.contains(SECRET) && !told.contains("pw@"), "{told}");

@@ -266,6 +266,8 @@ impl Outcome {
     fn started(mut self) -> Self {
         let rest = self.stdout.strip_prefix("started\n").map(str::to_owned);
         self.stdout = rest.unwrap_or_else(|| panic!("nothing was started: {self:?}"));
+        let lowered = self.stderr.contains("cannot be built here");
+        assert!(!lowered, "a lower level shows nothing: {self:?}");
         self
     }
 
