@@ -80,9 +80,6 @@ impl Scene {
             scene.write(&format!("attacks/{name}"), text);
         }
         for path in [
-            ".bashrc",
-            ".profile",
-            ".config/systemd/user/mine.service",
             ".aws/credentials",
             ".kube/config",
             ".pgpass",
@@ -93,6 +90,9 @@ impl Scene {
             scene.write(&format!("../home/{path}"), format!("# {SECRET}\n"));
         }
         scene.mode("../home/.pgpass", 0o600);
+        for path in [".bashrc", ".profile", ".config/systemd/user/mine.service"] {
+            scene.write(&format!("../home/{path}"), "# mine\n");
+        }
         let git = "git init --quiet && git config user.name x && git config user.email x@x && git add . && git commit --quiet --message x";
         scene.plain(git).succeeded();
         scene
