@@ -106,6 +106,15 @@ fn too_weak(environment: &Environment, wanted: Level, required: Level) -> Failur
         .into()
 }
 
+/// A file in a folder of its own, and the variable that names the folder. Inside a barrier it is made for the run alone; without
+/// one it lies in the temporary folder, and whoever reads it removes it.
+pub(crate) struct Handed {
+    pub(crate) variable: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) inside: String,
+    pub(crate) outside: String,
+}
+
 /// What a plan is made from.
 pub(crate) struct Around<'a> {
     pub(crate) loaded: &'a Loaded,
@@ -118,7 +127,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// The plan for a command.
-pub(crate) fn plan(around: &Around<'_>, program: &OsStr, own: Vec<PathBuf>) -> Plan {
+pub(crate) fn plan(around: &Around<'_>, program: &OsStr, handed: Option<&Handed>) -> Plan {
     let Around {
         loaded,
         environment,
@@ -164,7 +173,7 @@ pub(crate) fn plan(around: &Around<'_>, program: &OsStr, own: Vec<PathBuf>) -> P
             .unwrap_or_default(),
         unnamed,
         ports: loaded.project.ports.clone(),
-        places: places(around, program, own, passed),
+        places: places(around, program, handed, passed),
     })
 }
 
@@ -178,7 +187,7 @@ fn pairs(resolution: &Resolution) -> Vec<(&str, &str)> {
 fn places<'a>(
     around: &Around<'a>,
     program: &OsStr,
-    own: Vec<PathBuf>,
+    handed: Option<&Handed>,
     passed: Vec<(&'a str, &'a str)>,
 ) -> Places<'a> {
     let Around {
@@ -217,7 +226,10 @@ fn places<'a>(
             .agent
             .map(|agent| agent.folders.to_vec())
             .unwrap_or_default(),
-        own,
+        made: handed
+            .map(|handed| (handed.file.into(), handed.inside.clone()))
+            .into_iter()
+            .collect(),
     }
 }
 

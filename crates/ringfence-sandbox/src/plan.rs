@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub use files::{Files, Hidden, Home, Places};
+pub use files::{Files, Hidden, Home, MADE, Places};
 
 /// What is known about the environment, the project and the caller.
 #[derive(Default)]

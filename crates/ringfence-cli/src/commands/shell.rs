@@ -11,8 +11,9 @@ use ringfence_model::tier::Tier;
 
 use crate::ambient::{self, Ambient};
 use crate::args;
+use crate::barrier::Handed;
 use crate::commands::start::{self, Command, Start};
-use crate::failure::{Failure, exit};
+use crate::failure::Failure;
 use crate::output::Output;
 
 pub(crate) fn run(
@@ -30,7 +31,7 @@ pub(crate) fn run(
     start.block.variables.insert("SHELL".into(), shell.clone());
     let (start, command) = match name.as_str() {
         "bash" => bash(start, ambient, shell)?,
-        "zsh" => zsh(start, ambient, shell)?,
+        "zsh" => zsh(start, ambient, shell),
         "fish" => {
             let words = vec!["--init-command".into(), fish_script(&start).into()];
             (start, Command::new(shell, words))
@@ -47,35 +48,24 @@ pub(crate) fn run(
 
 fn bash(start: Start, ambient: &Ambient, shell: OsString) -> Result<(Start, Command), Failure> {
     let file = ambient::inherited_file(&ambient.temporary_folder(), &bash_script(&start));
-    let (descriptor, path) = file.map_err(|error| not_set_up(&error))?;
+    let (descriptor, path) = file.map_err(|error| start::not_handed(&error))?;
     let words = vec!["--rcfile".into(), path.into(), "-i".into()];
     let mut command = Command::new(shell, words);
     command.kept = Some(descriptor);
     Ok((start, command))
 }
 
-fn zsh(mut start: Start, ambient: &Ambient, shell: OsString) -> Result<(Start, Command), Failure> {
+fn zsh(start: Start, ambient: &Ambient, shell: OsString) -> (Start, Command) {
     let original = ambient.host.get("ZDOTDIR").map(OsStr::to_owned);
     let script = zsh_script(&start, original.as_deref());
-    let folder = ambient::passing_folder(&ambient.temporary_folder(), ".zshenv", &script)
-        .map_err(|error| not_set_up(&error))?;
-    start
-        .block
-        .variables
-        .insert("ZDOTDIR".into(), folder.clone().into());
     let mut command = Command::new(shell, vec!["-i".into()]);
-    command.own.push(folder);
-    Ok((start, command))
-}
-
-fn not_set_up(error: &std::io::Error) -> Failure {
-    Failure::error(
-        exit::NOT_SET_UP,
-        "the shell's start-up lines cannot be handed over; nothing was started",
-    )
-    .caused_by(error)
-    .hint("make the folder that `TMPDIR` names writable")
-    .into()
+    command.handed = Some(Handed {
+        variable: "ZDOTDIR",
+        file: ".zshenv",
+        outside: format!("command rm -rf -- \"$ZDOTDIR\"\n{script}"),
+        inside: script,
+    });
+    (start, command)
 }
 
 /// `[dev]`, as the prompt and the title show it.
@@ -167,8 +157,7 @@ fn zsh_script(start: &Start, original: Option<&OsStr>) -> String {
         None => "unset ZDOTDIR".to_owned(),
     };
     format!(
-        r#"command rm -rf -- "$ZDOTDIR"
-{restore}
+        r#"{restore}
 __ringfence_label={label} __ringfence_title={title}
 typeset -A __ringfence_kept
 for __ringfence_name in {names}; do __ringfence_kept[$__ringfence_name]=${{(P)__ringfence_name}}; done

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use ringfence_diagnostic::Diagnostic;
 use ringfence_diagnostic::render::without_controls;
@@ -25,7 +24,7 @@ use ringfence_sandbox::level::Level;
 use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
 use crate::args::{Selection, Wall};
-use crate::barrier::{self, Around};
+use crate::barrier::{self, Around, Handed};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
@@ -53,8 +52,8 @@ pub(crate) struct Command {
     arguments: Vec<OsString>,
     /// A descriptor that the program reads.
     pub(crate) kept: Option<OwnedFd>,
-    /// Files that were made for it.
-    pub(crate) own: Vec<PathBuf>,
+    /// A file that it is to find through a variable.
+    pub(crate) handed: Option<Handed>,
 }
 
 impl Command {
@@ -63,7 +62,7 @@ impl Command {
             program: program.into(),
             arguments,
             kept: None,
-            own: Vec::new(),
+            handed: None,
         }
     }
 }
@@ -243,13 +242,13 @@ impl Start {
             learn: wall.learn,
         };
         if wall.explain {
-            let plan = barrier::plan(&around, &command.program, command.own);
-            return explain::print(&plan, demand, wall.json, output);
+            let plan = barrier::plan(&around, &command.program, None);
+            return explain::print(&plan, demand, agent, wall.json, output);
         }
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(&command, "no barrier", ambient, output));
         }
-        let plan = barrier::plan(&around, &command.program, command.own.clone());
+        let plan = barrier::plan(&around, &command.program, command.handed.as_ref());
         walled::start(self, &plan, command, demand, wall, ambient, output)
     }
 
@@ -272,12 +271,22 @@ impl Start {
 
     /// Replaces this process by the program; comes back only with what went wrong.
     fn replace(
-        self,
+        mut self,
         command: &Command,
         barrier: &str,
         ambient: &Ambient,
         output: &mut Output,
     ) -> Failure {
+        if let Some(handed) = &command.handed {
+            let folder = ambient.temporary_folder();
+            match ambient::passing_folder(&folder, handed.file, &handed.outside) {
+                Ok(folder) => self
+                    .block
+                    .variables
+                    .insert(handed.variable.into(), folder.into()),
+                Err(error) => return not_handed(&error),
+            };
+        }
         self.say_banner(barrier, ambient, output);
         let error = ambient::execute(&command.program, &command.arguments, &self.block);
         self.not_executed(&command.program, error)
@@ -329,6 +338,16 @@ impl Start {
         }
         Failure::Diagnostics(vec![diagnostic], Box::new(self.loaded.sources))
     }
+}
+
+pub(crate) fn not_handed(error: &std::io::Error) -> Failure {
+    Failure::error(
+        exit::NOT_SET_UP,
+        "the shell's start-up lines cannot be handed over; nothing was started",
+    )
+    .caused_by(error)
+    .hint("make the folder that `TMPDIR` names writable")
+    .into()
 }
 
 fn over_limit(

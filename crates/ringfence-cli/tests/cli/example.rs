@@ -57,11 +57,22 @@ impl Service {
     }
 
     fn ask(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut stream = self.connect();
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// The barrier shows a port outside a moment after the service listens.
+    fn connect(&self) -> TcpStream {
+        for _ in 0..100 {
+            match TcpStream::connect(&self.address) {
+                Ok(stream) => return stream,
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        }
+        panic!("{} cannot be reached", self.address);
     }
 
     /// Ends it as a person would, and gives its exit code and what it said.
@@ -76,7 +87,17 @@ impl Service {
         );
         let mut rest = String::new();
         self.said.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), self.greeting + &rest)
+        (
+            self.child.wait().unwrap().code(),
+            format!("{}{rest}", self.greeting),
+        )
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // A test that failed leaves no service behind; one that ended it has nothing to kill.
+        let _ = self.child.kill();
     }
 }
 

@@ -113,12 +113,12 @@ fn stat(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_command_takes_this_process_place() {
+fn without_a_barrier_the_command_takes_this_process_place() {
     let world = dev();
     let script = "echo $$ $PPID; read -r line </proc/$$/stat; echo \"$line\"";
     let mut command = world.command();
     command
-        .args(["run", "dev", "--", "sh", "-c", script])
+        .args(["run", "dev", "--no-barrier", "--", "sh", "-c", script])
         .stdout(Stdio::piped());
     let child = command.spawn().unwrap();
     let id = child.id().to_string();
@@ -165,6 +165,7 @@ fn streams_signals_and_descriptors_are_untouched() {
     command.args([
         "run",
         "dev",
+        "--no-barrier",
         "--",
         "sh",
         "-c",
@@ -217,7 +218,7 @@ fn the_banner_names_tier_settings_and_endpoints_without_credentials() {
     let world = World::new(&[(".env.dev", url), (".env.prod", url)]);
     let banner = on_terminal(&world, "run dev -- true");
     assert!(
-        banner.contains("dev (development) · 1 settings · DB_URL db.example:6432 · no barrier"),
+        banner.contains("dev (development) · 1 settings · DB_URL db.example:6432 · barrier full"),
         "{banner}"
     );
     assert!(!banner.contains("hunter2") && !banner.contains("\x1b[1;37;41m"));
@@ -398,20 +399,93 @@ fn a_setting_can_be_set_for_once_but_not_in_production_and_no_secret() {
 }
 
 #[test]
-fn a_barrier_that_is_demanded_and_not_there_is_a_refusal() {
+fn a_weaker_barrier_than_the_environment_requires_is_refused() {
     let manifest =
         |level: &str| format!("version = 1\n[environments]\ndev = {{ barrier = \"{level}\" }}\n");
     let world = World::new(&[("ringfence.toml", &manifest("full")), (".env.dev", "A=1\n")]);
-    let (outcome, started) = world.try_start(&["run", "dev"]);
-    assert_eq!((outcome.code, started), (Some(125), false));
-    assert!(
-        outcome.stderr.contains("ringfence.toml:3:19"),
-        "{}",
-        outcome.stderr
-    );
+    for weaker in [
+        "--no-barrier",
+        "--barrier=network-only",
+        "--barrier=config-only",
+    ] {
+        let (outcome, started) = world.try_start(&["run", "dev", weaker]);
+        assert_eq!(
+            (outcome.code, started),
+            (Some(125), false),
+            "{weaker}: {outcome:?}"
+        );
+        assert!(
+            outcome.stderr.contains("requires the barrier `full`"),
+            "{}",
+            outcome.stderr
+        );
+    }
     for level in ["off", "config-only"] {
         let world = World::new(&[("ringfence.toml", &manifest(level)), (".env.dev", "A=1\n")]);
         assert!(world.try_start(&["run", "dev"]).1, "{level}");
+    }
+}
+
+#[test]
+fn the_barrier_can_be_left_out_in_development_and_testing_alone() {
+    let world = World::new(&[
+        (".env.dev", "A=1\n"),
+        (".env.test", "A=1\n"),
+        (".env.staging", "A=1\n"),
+        (".env.prod", "A=1\n"),
+    ]);
+    for environment in ["dev", "test"] {
+        assert!(
+            world.try_start(&["run", environment, "--no-barrier"]).1,
+            "{environment}"
+        );
+        fs::remove_file(world.path("started")).unwrap();
+    }
+    for environment in ["staging", "prod"] {
+        let (outcome, started) = world.try_start(&["run", environment, "--no-barrier"]);
+        assert_eq!(
+            (outcome.code, started),
+            (Some(4), false),
+            "{environment}: {outcome:?}"
+        );
+    }
+    let banner = on_terminal(&world, "run dev --no-barrier -- true");
+    assert!(banner.contains("no barrier"), "{banner}");
+}
+
+#[test]
+fn the_plan_is_explained_without_a_value() {
+    let world = World::new(&[
+        (
+            ".env.dev",
+            "DB_URL=postgres://app:hunter2canary@db.example:6432/app\n",
+        ),
+        (
+            ".env.prod",
+            "DB_URL=postgres://app:proddycanary@db.prod.example/app\n",
+        ),
+    ]);
+    for arguments in [
+        &["run", "dev", "--explain"][..],
+        &["run", "dev", "--explain", "--json"],
+        &["shell", "dev", "--explain"],
+    ] {
+        let outcome = world.ringfence(arguments);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        for word in [
+            "db.example",
+            "DB_URL",
+            "db.prod.example",
+            ".env.prod",
+            ".aws",
+        ] {
+            assert!(
+                outcome.stdout.contains(word),
+                "{arguments:?} should say {word}: {}",
+                outcome.stdout
+            );
+        }
+        assert!(!outcome.stdout.contains("canary"), "{}", outcome.stdout);
     }
 }
 

@@ -19,6 +19,7 @@ use rustix::mount::{
 
 use super::{During, Failed, Orders, Private, home, terminal};
 use crate::level::Level;
+use crate::plan::MADE;
 use crate::sys;
 
 /// Where the masks lie inside.
@@ -117,7 +118,7 @@ pub(super) fn arrange(orders: &Orders<'_>, private: &Private) -> Result<(), Fail
         let path = shown.path.clone();
         shown.show_again().on("mounts", path.display())?;
     }
-    make_masks(private).on("mounts", "masks")?;
+    make_masks(private, &files.made).on("mounts", "masks")?;
     for hidden in places.hidden(orders) {
         hide(&hidden, &places).on("hidden path", hidden.display())?;
     }
@@ -217,10 +218,14 @@ impl Places {
             .filter_map(|path| real(path))
             .collect();
         let root = real(&plan.root);
-        all.into_iter()
+        let wanted: Vec<PathBuf> = all
+            .into_iter()
             .filter(|path| !self.shown_read_only.contains(path))
             .filter(|path| !root.as_ref().is_some_and(|root| root.starts_with(path)))
-            .collect()
+            .collect();
+        // What lies in something hidden is hidden with it.
+        let is_inner = |path: &PathBuf| wanted.iter().any(|outer| outer != path && path.starts_with(outer));
+        wanted.iter().filter(|path| !is_inner(path)).cloned().collect()
     }
 }
 
@@ -258,7 +263,7 @@ pub(super) fn cover_home(home: &Path) -> io::Result<()> {
 }
 
 /// Makes the files that cover others, and those that answer for names; none of them can be changed.
-fn make_masks(private: &Private) -> io::Result<()> {
+fn make_masks(private: &Private, made: &[(String, String)]) -> io::Result<()> {
     let folder = Path::new(MASKS);
     fs::create_dir_all(folder)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -275,6 +280,12 @@ fn make_masks(private: &Private) -> io::Result<()> {
         let path = folder.join(name);
         fs::write(&path, text)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o444))?;
+    }
+    if !made.is_empty() {
+        fs::create_dir(MADE)?;
+    }
+    for (name, text) in made {
+        fs::write(Path::new(MADE).join(name), text)?;
     }
     let tree = open_tree(CWD, folder, OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
     sys::set_mount_flags(tree.as_fd(), libc::MOUNT_ATTR_RDONLY)

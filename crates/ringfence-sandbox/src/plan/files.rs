@@ -48,9 +48,12 @@ pub struct Places<'a> {
     pub passed: Vec<(&'a str, &'a str)>,
     /// Folders of coding agents below the home directory, which stay writable.
     pub agent: Vec<&'a str>,
-    /// Files made for this run, which it must be able to read wherever they lie.
-    pub own: Vec<PathBuf>,
+    /// Files made for this run in a folder of their own ([`MADE`]): name and content.
+    pub made: Vec<(String, String)>,
 }
+
+/// The folder of the files that are made for a run.
+pub const MADE: &str = "/run/.ringfence/made";
 
 /// What is enforced on files.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -77,6 +80,9 @@ pub struct Files {
     pub shown: Vec<PathBuf>,
     /// The same, read-only.
     pub shown_read_only: Vec<PathBuf>,
+    /// Files that are made for this run in the folder [`MADE`]: name and content.
+    #[serde(skip)]
+    pub made: Vec<(String, String)>,
 }
 
 /// A path that cannot be opened.
@@ -350,7 +356,6 @@ pub(super) fn files(input: &Input<'_>) -> Files {
     let private = private(input);
     let named = named(input);
     let mut shown = vec![places.root.clone(), places.directory.clone()];
-    shown.extend(places.own.iter().cloned());
     shown.extend(passed_sockets(input));
     shown.extend(places.home.clone());
     let mut shown_read_only: Vec<PathBuf> = places.path.clone();
@@ -368,6 +373,7 @@ pub(super) fn files(input: &Input<'_>) -> Files {
         private,
         shown,
         shown_read_only,
+        made: places.made.clone(),
     };
     if let Some(home) = &places.home {
         match places.policy {

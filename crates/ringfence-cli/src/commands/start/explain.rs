@@ -4,6 +4,7 @@ use ringfence_diagnostic::render::without_controls;
 use ringfence_sandbox::plan::{Home, Plan, Unnamed};
 use serde::Serialize;
 
+use crate::agent::Agent;
 use crate::barrier::Demand;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -13,6 +14,8 @@ use crate::output::Output;
 struct Record<'a> {
     wanted: &'static str,
     required: &'static str,
+    /// The coding agent that was recognised.
+    agent: Option<&'static str>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -20,6 +23,7 @@ struct Record<'a> {
 pub(super) fn print(
     plan: &Plan,
     demand: Demand,
+    agent: Option<&Agent>,
     json: bool,
     output: &mut Output,
 ) -> Result<u8, Failure> {
@@ -27,6 +31,7 @@ pub(super) fn print(
         return output.print_json(&Record {
             wanted: demand.wanted.name(),
             required: demand.required.name(),
+            agent: agent.map(|agent| agent.name),
             plan,
         });
     }
@@ -41,6 +46,15 @@ pub(super) fn print(
             Unnamed::Open => "to anything but what belongs to other environments",
         }
     );
+    if let Some(agent) = agent {
+        page.insert_str(
+            0,
+            &format!(
+                "agent        {}: the barrier must be whole, and the home directory is read-only\n",
+                agent.name
+            ),
+        );
+    }
     for endpoint in &plan.endpoints {
         page.push_str(&format!(
             "  {endpoint:<40} {}\n",

@@ -1,7 +1,7 @@
 //! A command inside a barrier: what is told while it runs and when it ends, and what happens where no barrier can be built.
 
 use ringfence_sandbox::level::Level;
-use ringfence_sandbox::plan::{Plan, Unnamed};
+use ringfence_sandbox::plan::{MADE, Plan, Unnamed};
 use ringfence_sandbox::refusal::Event;
 
 use super::{Command, Start};
@@ -14,7 +14,7 @@ use crate::output::{Output, Tone};
 /// Starts the command, and ends as it ends.
 #[cfg(target_os = "linux")]
 pub(super) fn start(
-    start: Start,
+    mut start: Start,
     plan: &Plan,
     command: Command,
     demand: Demand,
@@ -30,6 +30,12 @@ pub(super) fn start(
     } else {
         Level::NoPidns
     });
+    if let Some(handed) = &command.handed {
+        start
+            .block
+            .variables
+            .insert(handed.variable.into(), MADE.into());
+    }
     let sandboxed = ringfence_sandbox::Command {
         program: command.program.clone(),
         arguments: command.arguments.clone(),
