@@ -16,6 +16,7 @@ use crate::agent::Agent;
 use crate::ambient::{self, Ambient};
 use crate::args::Wall;
 use crate::failure::{Failure, exit};
+use crate::gather;
 use crate::load::Loaded;
 
 /// What is demanded of a barrier.
@@ -211,6 +212,7 @@ fn places<'a>(
     Places {
         root: loaded.root.clone(),
         directory: ambient.directory.clone(),
+        git: gather::git_folders(&loaded.root),
         home: folder("HOME"),
         policy: home_policy(environment, around.agent),
         temporary: folder("TMPDIR"),
@@ -377,6 +379,9 @@ pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
         ),
         Event::Needed { .. } => return None,
         Event::Appeared { path } => format!("ringfence: {path} appeared, and was hidden"),
+        Event::SetAside { path, now } => format!(
+            "ringfence: {path} was made during the run; other programs would run or obey it, so it is now {now}"
+        ),
         Event::Left { processes } => format!(
             "ringfence: {processes} {} left behind, and ended",
             if *processes == 1 {

@@ -162,6 +162,24 @@ impl<'a> Repository<'a> {
     }
 }
 
+/// Where git keeps what it obeys for a folder: of the repository around it, and where that is a worktree, of what it shares.
+pub(crate) fn git_folders(root: &Path) -> Vec<PathBuf> {
+    let Some(repository) = Repository::around(root) else {
+        return vec![root.join(".git")];
+    };
+    let shared = ambient::read_at_most(&repository.git.join("commondir"), 4096).ok();
+    let shared = shared.and_then(|bytes| String::from_utf8(bytes).ok());
+    let shared = shared.map(|path| repository.git.join(path.trim_end()));
+    std::iter::once(repository.git).chain(shared).collect()
+}
+
+/// The paths below a folder that git tracks; empty outside of a repository.
+pub(crate) fn tracked(root: &Path) -> HashSet<String> {
+    Repository::around(root)
+        .and_then(|repository| repository.tracked())
+        .unwrap_or_default()
+}
+
 /// `.git` itself, or the folder that a worktree's `.git` file names.
 fn git_folder(top: &Path) -> Option<PathBuf> {
     const LONGEST: u64 = 4096;

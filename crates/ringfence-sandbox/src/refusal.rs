@@ -53,6 +53,13 @@ pub enum Event {
         /// The path.
         path: String,
     },
+    /// Something that other programs run or obey was made inside, and was moved aside.
+    SetAside {
+        /// The path.
+        path: String,
+        /// Where it is now.
+        now: String,
+    },
     /// The program left processes behind, which ended with it.
     Left {
         /// How many.

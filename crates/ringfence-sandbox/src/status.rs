@@ -5,7 +5,7 @@ use std::io;
 
 use crate::level::Level;
 use crate::plan::{Input, plan};
-use crate::supervise::{Command, StartError, start};
+use crate::supervise::{Command, StartError, Streams, start_with};
 
 /// What one level came to.
 #[derive(Debug)]
@@ -64,7 +64,13 @@ fn attempt(level: Level) -> Result<(), StartError> {
         variables: vec![("PATH".into(), "/usr/bin:/bin".into())],
         kept: Vec::new(),
     };
-    match start(&plan(&input), command, (level, level), Box::new(|_| {})) {
+    match start_with(
+        &plan(&input),
+        command,
+        (level, level),
+        Streams::Keep,
+        Box::new(|_| {}),
+    ) {
         // Everything was set up; whether there is a `true` is another matter.
         Ok(_) | Err(StartError::NotExecuted(_)) => Ok(()),
         Err(error) => Err(error),

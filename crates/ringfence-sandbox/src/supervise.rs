@@ -1,5 +1,7 @@
 //! The supervisor: stays outside, starts init, carries traffic and signals, and ends as the program ended.
 
+mod guard;
+
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
@@ -14,6 +16,8 @@ use std::os::unix::process::ExitStatusExt;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
+
+use guard::Guard;
 
 use crate::broker::{self, Broker, Factory, Lister, Teller};
 use crate::enforce::{self, Failed, Inside, Orders, Program, SIGNALS};
@@ -92,7 +96,28 @@ pub fn start(
     plan: &Plan,
     command: Command,
     levels: (Level, Level),
-    mut tell: Box<dyn FnMut(&Event) + Send>,
+    tell: Box<dyn FnMut(&Event) + Send>,
+) -> Result<Ended, StartError> {
+    let streams = Streams::LetGo;
+    start_with(plan, command, levels, streams, tell)
+}
+
+/// What becomes of standard input and output of this process while the program runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// They are given up, for good: the program's readers must see its end, not ours.
+    LetGo,
+    /// They are kept, because the program is only a trial.
+    Keep,
+}
+
+/// The same as [`start`], saying what becomes of the streams.
+pub(crate) fn start_with(
+    plan: &Plan,
+    command: Command,
+    levels: (Level, Level),
+    streams: Streams,
+    mut tell: Teller,
 ) -> Result<Ended, StartError> {
     let (wanted, required) = levels;
     let program = Program {
@@ -102,9 +127,10 @@ pub fn start(
         kept: command.kept,
     };
     let mut level = wanted;
+    let absent = Guard::absent(plan);
     loop {
         match Attempt::begin(plan, &program, level) {
-            Ok(attempt) => return attempt.run(plan, level, tell),
+            Ok(attempt) => return attempt.run(plan, level, absent, streams, tell),
             Err(StartError::Step {
                 step,
                 subject,
@@ -236,10 +262,19 @@ impl Attempt {
         let _ = self.mask.restore();
     }
 
-    fn run(self, plan: &Plan, level: Level, tell: Teller) -> Result<Ended, StartError> {
+    fn run(
+        self,
+        plan: &Plan,
+        level: Level,
+        absent: Vec<PathBuf>,
+        streams: Streams,
+        tell: Teller,
+    ) -> Result<Ended, StartError> {
         let terminal = Terminal::remember();
         let descriptors = raise_limit();
-        quiet_streams();
+        if streams == Streams::LetGo {
+            quiet_streams();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -250,13 +285,17 @@ impl Attempt {
         broker.tell(Event::Built { level });
         let (init, mask) = (self.init, self.mask);
         let local = LocalSet::new();
-        let result = local.block_on(&runtime, self.supervise(broker.clone()));
+        let guard = (level >= Level::NoPidns).then(|| Guard::new(absent));
+        let result = local.block_on(&runtime, self.supervise(broker.clone(), guard.as_ref()));
         drop(local);
         runtime.shutdown_background();
         if result.is_err() {
             // Init ends by itself when the program has; here it has not.
             let _ = sys::kill(init, libc::SIGKILL);
             let _ = rustix::process::waitpid(Pid::from_raw(init), WaitOptions::empty());
+        }
+        if let Some(guard) = &guard {
+            guard.finish(&broker);
         }
         terminal.give_back();
         let _ = mask.restore();
@@ -267,7 +306,11 @@ impl Attempt {
         })
     }
 
-    async fn supervise(self, broker: Broker) -> Result<ExitStatus, StartError> {
+    async fn supervise(
+        self,
+        broker: Broker,
+        guard: Option<&Guard>,
+    ) -> Result<ExitStatus, StartError> {
         let control = Rc::new(self.control);
         let factory = Factory::new(control.clone());
         let listens = Rc::new(Notify::new());
@@ -313,7 +356,14 @@ impl Attempt {
                 return Ok(end);
             }
         }
-        watched.watch().await
+        match guard {
+            Some(guard) => tokio::select! {
+                end = watched.watch() => end,
+                // Where it cannot be watched, the look at the end is left.
+                _ = guard.keep(&watched.broker) => watched.watch().await,
+            },
+            None => watched.watch().await,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::ambient::{self, Ambient};
 use crate::args;
 use crate::failure::{Failure, exit};
+use crate::gather;
 use crate::load::{Loaded, MANIFEST, load};
 use crate::output::{Output, Tone};
 
@@ -17,14 +18,20 @@ use crate::output::{Output, Tone};
 struct Record<'a> {
     version: &'static str,
     system: String,
-    /// The strongest barrier that `run` can build here.
+    /// The strongest barrier that `run` can build here, as it has just been built.
     barrier: &'static str,
+    /// What that level lacks.
+    lacks: &'static str,
+    /// Why each stronger one cannot be built, strongest first.
+    obstacles: Vec<ObstacleRecord>,
     root: String,
     manifest: Option<&'static str>,
     selector: &'a str,
     environments: Vec<EnvironmentRecord<'a>>,
     shared: Option<&'a str>,
     unread: Vec<UnreadRecord<'a>>,
+    /// Files with secrets that git tracks: no barrier hides what a repository holds.
+    tracked: Vec<TrackedRecord<'a>>,
     diagnostics: Vec<DiagnosticRecord<'a>>,
 }
 
@@ -38,19 +45,35 @@ struct EnvironmentRecord<'a> {
     ready: bool,
 }
 
+/// A file with secrets in it that git tracks.
+#[derive(Serialize)]
+struct TrackedRecord<'a> {
+    file: &'a str,
+    environment: &'a str,
+}
+
 #[derive(Serialize)]
 struct UnreadRecord<'a> {
     file: &'a str,
     why: &'static str,
 }
 
-const BARRIER: &str = "config-only";
+#[derive(Serialize)]
+struct ObstacleRecord {
+    level: &'static str,
+    step: String,
+    reason: String,
+    mend: Vec<String>,
+}
 
 pub(crate) fn run(
     arguments: &args::Doctor,
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
+    if arguments.apparmor {
+        return output.print(probe::APPARMOR_PROFILE);
+    }
     let loaded = load(ambient)?;
     let record = record(&loaded, ambient);
     if arguments.json {
@@ -62,17 +85,22 @@ pub(crate) fn run(
     }
     Ok(if diagnostic::has_errors(&loaded.diagnostics) {
         exit::REFUSED
-    } else {
+    } else if record.tracked.is_empty() {
         exit::FINE
+    } else {
+        exit::FINDINGS
     })
 }
 
 fn record<'a>(loaded: &'a Loaded, ambient: &'a Ambient) -> Record<'a> {
     let environments = loaded.project.environments.iter();
+    let (level, obstacles) = probe::probe();
     Record {
         version: env!("CARGO_PKG_VERSION"),
         system: ambient::system(),
-        barrier: BARRIER,
+        barrier: level.name(),
+        lacks: level.lacks(),
+        obstacles,
         root: loaded.root.display().to_string(),
         manifest: loaded.project.has_manifest.then_some(MANIFEST),
         selector: selector(loaded.inputs(&ambient.host, &[])),
@@ -89,8 +117,39 @@ fn record<'a>(loaded: &'a Loaded, ambient: &'a Ambient) -> Record<'a> {
                 why: why.reason(),
             })
             .collect(),
+        tracked: tracked(loaded, ambient),
         diagnostics: records(&loaded.diagnostics, &loaded.sources),
     }
+}
+
+/// The files with secrets in them that git tracks.
+fn tracked<'a>(loaded: &'a Loaded, ambient: &Ambient) -> Vec<TrackedRecord<'a>> {
+    let tracked = gather::tracked(&loaded.root);
+    let mut records = Vec::new();
+    for environment in &loaded.project.environments {
+        let resolution = loaded.resolve(environment, &ambient.host, &[]);
+        let holds_secret = |file: &str| {
+            let secrets = resolution
+                .settings
+                .values()
+                .filter(|setting| setting.is_secret);
+            let places = secrets.filter_map(|setting| setting.origin.place());
+            places
+                .map(|place| loaded.sources.locate(place))
+                .any(|place| place.starts_with(&format!("{file}:")))
+        };
+        let own = environment
+            .paths()
+            .into_iter()
+            .chain(environment.personal.as_deref());
+        for file in own.filter(|file| tracked.contains(*file) && holds_secret(file)) {
+            records.push(TrackedRecord {
+                file,
+                environment: &environment.name,
+            });
+        }
+    }
+    records
 }
 
 fn environment_record<'a>(
@@ -113,12 +172,32 @@ fn environment_record<'a>(
     }
 }
 
+/// The strongest level, and what keeps the stronger ones from being built.
+fn barrier(record: &Record<'_>) -> String {
+    let lacks = if record.lacks.is_empty() {
+        "every wall stands"
+    } else {
+        record.lacks
+    };
+    let mut text = format!("barrier    {}: {lacks}\n", record.barrier);
+    for obstacle in &record.obstacles {
+        text.push_str(&format!(
+            "  no `{}`: {}: {}\n",
+            obstacle.level, obstacle.step, obstacle.reason
+        ));
+        for line in &obstacle.mend {
+            text.push_str(&format!("    {line}\n"));
+        }
+    }
+    text
+}
+
 fn page(record: &Record<'_>, output: &Output) -> String {
     let mut page = format!(
-        "ringfence {} on {}\nbarrier    {}: settings are kept apart; processes are not walled in by this version\nroot       {}\nmanifest   {}\nselector   {}\n",
+        "ringfence {} on {}\n{}root       {}\nmanifest   {}\nselector   {}\n",
         record.version,
         record.system,
-        record.barrier,
+        barrier(record),
         record.root,
         record
             .manifest
@@ -153,6 +232,13 @@ fn page(record: &Record<'_>, output: &Output) -> String {
         ));
     }
     page.push('\n');
+    for tracked in &record.tracked {
+        let file = without_controls(tracked.file);
+        page.push_str(&format!(
+            "tracked    {file}: git keeps the secrets of `{}`, and a barrier hides files, not what a repository holds; `git rm --cached {file}`, then give out new secrets\n",
+            tracked.environment
+        ));
+    }
     for unread in &record.unread {
         page.push_str(&format!(
             "not read   {}: {}\n",
@@ -161,4 +247,36 @@ fn page(record: &Record<'_>, output: &Output) -> String {
         ));
     }
     page
+}
+
+/// What this machine allows, found out by doing it.
+#[cfg(target_os = "linux")]
+mod probe {
+    use ringfence_sandbox::level::Level;
+    pub(super) use ringfence_sandbox::status::APPARMOR_PROFILE;
+
+    pub(super) fn probe() -> (Level, Vec<super::ObstacleRecord>) {
+        let probe = ringfence_sandbox::status::probe();
+        let obstacles = probe
+            .obstacles
+            .into_iter()
+            .map(|obstacle| super::ObstacleRecord {
+                level: obstacle.level.name(),
+                step: obstacle.step,
+                reason: obstacle.reason,
+                mend: obstacle.mend,
+            });
+        (probe.level, obstacles.collect())
+    }
+}
+
+/// There is no barrier for other systems.
+#[cfg(not(target_os = "linux"))]
+mod probe {
+    use ringfence_sandbox::level::Level;
+    pub(super) const APPARMOR_PROFILE: &str = "";
+
+    pub(super) fn probe() -> (Level, Vec<super::ObstacleRecord>) {
+        (Level::ConfigOnly, Vec::new())
+    }
 }

@@ -43,12 +43,47 @@ pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Faile
             Home::Private => replace_home(orders, home, &workplaces)?,
         }
     }
+    pin(orders)?;
     for path in &files.read_only {
         if let Some(path) = real(path) {
             protect(&path).on("read-only path", path.display())?;
         }
     }
     Ok(())
+}
+
+/// Makes the folders above what is protected mount points, which cannot be moved: otherwise a folder could be moved away with
+/// everything that is protected in it, and be made anew. The project's own folder is among them.
+fn pin(orders: &Orders<'_>) -> Result<(), Failed> {
+    let files = &orders.plan.files;
+    let hidden = files.hidden.iter().map(|hidden| &hidden.path);
+    let guarded = files
+        .read_only
+        .iter()
+        .chain(hidden)
+        .filter_map(|path| real(path));
+    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
+    for path in guarded {
+        folders.extend(path.ancestors().skip(1).map(Path::to_owned));
+    }
+    folders.extend(
+        real(&files.root)
+            .iter()
+            .flat_map(|root| root.ancestors().map(Path::to_owned)),
+    );
+    // Outermost first: a later mount over an outer folder would cover the inner ones.
+    for folder in folders {
+        let is_movable = folder.parent().is_some_and(is_writable);
+        if is_movable {
+            let held = Held::take(&folder).and_then(Held::put_back);
+            held.on("mounts", folder.display())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_writable(folder: &Path) -> bool {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 fn put_back(held: Vec<Held>) -> Result<(), Failed> {

@@ -28,6 +28,8 @@ pub struct Places<'a> {
     pub root: PathBuf,
     /// Where the command is started.
     pub directory: PathBuf,
+    /// Folders in which git keeps what it obeys: `.git`, and those that a worktree shares.
+    pub git: Vec<PathBuf>,
     /// The caller's home directory.
     pub home: Option<PathBuf>,
     /// What it is to the process.
@@ -317,24 +319,10 @@ const CACHES: &[&str] = &[
 ];
 
 /// In the project: what other programs run or obey, and Ringfence's own rules.
-const PROJECT: &[&str] = &[
-    "ringfence.toml",
-    ".ringfence",
-    ".git/hooks",
-    ".git/config",
-    ".git/config.worktree",
-    ".git/info/attributes",
-    ".envrc",
-    ".vscode",
-    ".idea",
-    ".mise.toml",
-    "mise.toml",
-    ".pre-commit-config.yaml",
-    ".husky",
-    ".devcontainer",
-    ".gitmodules",
-    ".github/workflows",
-];
+const PROJECT: &[&str] = &["ringfence.toml", ".ringfence", ".envrc", ".vscode", ".idea"];
+
+/// In a folder of git: what it runs, and what tells it to.
+const GIT: &[&str] = &["hooks", "config", "config.worktree"];
 
 /// Folders that every run has of its own: temporary files, sockets, shared memory.
 const PRIVATE: &[&str] = &["/tmp", "/var/tmp", "/run", "/dev/shm"];
@@ -366,7 +354,7 @@ pub(super) fn files(input: &Input<'_>) -> Files {
         directory: places.directory.clone(),
         hidden: hidden(input, &named),
         awaited: places.awaited.clone(),
-        read_only: PROJECT.iter().map(|path| places.root.join(path)).collect(),
+        read_only: in_project(places),
         home: places.home.clone(),
         policy: places.policy,
         writable: Vec::new(),
@@ -381,10 +369,9 @@ pub(super) fn files(input: &Input<'_>) -> Files {
                 files
                     .read_only
                     .extend(OBEYED.iter().map(|path| home.join(path)));
-                let on_path = places
-                    .path
-                    .iter()
-                    .filter(|folder| folder.starts_with(home) && *folder != home);
+                let on_path = places.path.iter().filter(|folder| {
+                    folder.starts_with(home) && *folder != home && !folder.starts_with(&places.root)
+                });
                 files.read_only.extend(on_path.cloned());
             }
             Home::ReadOnly => {
@@ -400,9 +387,21 @@ pub(super) fn files(input: &Input<'_>) -> Files {
                 .extend(places.agent.iter().map(|path| home.join(path))),
         }
     }
+    files.shown_read_only.extend(
+        VAULTS
+            .iter()
+            .map(|vault| places.root.join(vault).join(input.environment)),
+    );
     // What the environment's own settings name is its own, wherever it lies.
     files.shown_read_only.extend(named);
     files
+}
+
+fn in_project(places: &Places<'_>) -> Vec<PathBuf> {
+    let own = PROJECT.iter().map(|path| places.root.join(path));
+    let git = places.git.iter();
+    own.chain(git.flat_map(|folder| GIT.iter().map(|path| folder.join(path))))
+        .collect()
 }
 
 /// Absolute paths that the environment's own settings, or what the manifest passes, name.
