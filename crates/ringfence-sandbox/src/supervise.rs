@@ -113,7 +113,11 @@ pub fn start(
             }) => match level.weaker() {
                 Some(weaker) if weaker >= required && weaker > Level::ConfigOnly => {
                     let reason = broker::reason(&source);
-                    let step = if subject.is_empty() { step } else { format!("{step} at `{subject}`") };
+                    let step = if subject.is_empty() {
+                        step
+                    } else {
+                        format!("{step} at `{subject}`")
+                    };
                     tell(&Event::Weakened {
                         from: level,
                         step,

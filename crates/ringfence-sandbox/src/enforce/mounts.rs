@@ -224,8 +224,16 @@ impl Places {
             .filter(|path| !root.as_ref().is_some_and(|root| root.starts_with(path)))
             .collect();
         // What lies in something hidden is hidden with it.
-        let is_inner = |path: &PathBuf| wanted.iter().any(|outer| outer != path && path.starts_with(outer));
-        wanted.iter().filter(|path| !is_inner(path)).cloned().collect()
+        let is_inner = |path: &PathBuf| {
+            wanted
+                .iter()
+                .any(|outer| outer != path && path.starts_with(outer))
+        };
+        wanted
+            .iter()
+            .filter(|path| !is_inner(path))
+            .cloned()
+            .collect()
     }
 }
 
