@@ -10,8 +10,8 @@
 
 mod address;
 mod files;
-mod implied;
-mod preset;
+pub mod implied;
+pub mod preset;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -188,5 +188,7 @@ impl Plan {
 /// The name of the preset that has a host.
 #[must_use]
 pub fn preset_of(host: &str) -> Option<&'static str> {
-    preset::with(host)
+    let has = |preset: &&preset::Preset| preset.hosts.iter().any(|(own, _)| *own == host);
+    let found = preset::PRESETS.iter().find(has);
+    found.map(|preset| preset.name)
 }

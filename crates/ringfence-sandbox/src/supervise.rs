@@ -253,9 +253,11 @@ impl Attempt {
         let result = local.block_on(&runtime, self.supervise(broker.clone()));
         drop(local);
         runtime.shutdown_background();
-        // With init everything inside ends; it is waited for, so that nothing is left when this process ends.
-        let _ = sys::kill(init, libc::SIGKILL);
-        let _ = rustix::process::waitpid(Pid::from_raw(init), WaitOptions::empty());
+        if result.is_err() {
+            // Init ends by itself when the program has; here it has not.
+            let _ = sys::kill(init, libc::SIGKILL);
+            let _ = rustix::process::waitpid(Pid::from_raw(init), WaitOptions::empty());
+        }
         terminal.give_back();
         let _ = mask.restore();
         Ok(Ended {

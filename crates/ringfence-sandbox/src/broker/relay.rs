@@ -117,7 +117,7 @@ async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endp
     let _ = outer.set_nodelay(true);
     if let Host::Name(name) = &endpoint.host
         && endpoint.is_tls
-        && let Err(named) = greet(inner, &mut outer, name).await
+        && let Err(named) = greet(broker, inner, &mut outer, (name, endpoint.port)).await
     {
         sys::reset_on_close(inner.as_fd());
         sys::reset_on_close(outer.as_fd());
@@ -134,12 +134,42 @@ async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endp
     pass_streams(inner, &mut outer).await;
 }
 
+/// The port of the web's TLS.
+const HTTPS: u16 = 443;
+
+impl Broker {
+    /// Whether another environment's host is behind the address too, or may be: then only the server's name tells the two apart.
+    async fn is_shared(&self, outer: &TcpStream) -> bool {
+        let Ok(address) = outer.peer_addr() else {
+            return true;
+        };
+        for foreign in &self.plan().foreign {
+            let is_there = match &foreign.host {
+                Host::Name(name) if foreign.port == address.port() => {
+                    match tokio::net::lookup_host((name.as_str(), foreign.port)).await {
+                        Ok(mut found) => found.any(|found| found == address),
+                        // Not known here: it may be anywhere.
+                        Err(_) => true,
+                    }
+                }
+                Host::Address(ip) => *ip == address.ip() && foreign.port == address.port(),
+                _ => false,
+            };
+            if is_there {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 /// Reads the first bytes of a TLS connection, and passes them on if they name the endpoint's host. What the server says
 /// meanwhile is passed too: some speak first. The error is the name that was asked for, where it was another one.
 async fn greet(
+    broker: &Broker,
     inner: &mut TcpStream,
     outer: &mut TcpStream,
-    name: &str,
+    wanted: (&str, u16),
 ) -> Result<(), Option<String>> {
     const MOST: usize = 64 << 10;
     let mut begun: Vec<u8> = Vec::new();
@@ -170,7 +200,17 @@ async fn greet(
         if !is_whole {
             continue;
         }
-        check(&verdict, name)?;
+        check(&verdict, wanted)?;
+        if matches!(
+            verdict,
+            Hello::Tls {
+                encrypted: true,
+                ..
+            }
+        ) && broker.is_shared(outer).await
+        {
+            return Err(Some("an encrypted server name".to_owned()));
+        }
         let is_request = hello::is_postgres_ssl_request(&begun);
         outer.write_all(&begun).await.map_err(|_| None)?;
         begun.clear();
@@ -181,12 +221,17 @@ async fn greet(
     }
 }
 
-fn check(hello: &Hello, name: &str) -> Result<(), Option<String>> {
+/// Holds a TLS greeting against the endpoint; the error is what it asked for instead.
+fn check(hello: &Hello, (name, port): (&str, u16)) -> Result<(), Option<String>> {
     match hello {
         Hello::Tls {
             server_name: Some(named),
             ..
-        } if !named.eq_ignore_ascii_case(name) => Err(Some(named.clone())),
+        } if named != name => Err(Some(named.clone())),
+        // Clients of databases may leave the name out; those of the web never do.
+        Hello::Tls {
+            server_name: None, ..
+        } if port == HTTPS => Err(Some("no server name".to_owned())),
         _ => Ok(()),
     }
 }

@@ -162,16 +162,36 @@ impl Init<'_> {
                     self.tell(Kind::Stopped, signal, "");
                 }
             } else if is_program {
-                let left = if self.has_own_processes {
-                    leftovers()
-                } else {
-                    0
-                };
+                let left = self.end_the_rest();
                 self.tell(Kind::Ended, status.as_raw(), &left.to_string());
                 return true;
             }
         }
         false
+    }
+
+    /// Ends what the program left behind, and gives how many processes that were. When this comes back nobody is left inside, and
+    /// the supervisor need not wait until the kernel has taken the namespaces apart.
+    fn end_the_rest(&self) -> usize {
+        if self.has_own_processes {
+            let left = leftovers();
+            // Everybody whom this process sees, but not itself.
+            let _ = sys::kill(-1, libc::SIGKILL);
+            while rustix::process::wait(WaitOptions::empty()).is_ok() {}
+            return left;
+        }
+        let mut left = 0;
+        loop {
+            // Whoever loses his parent becomes a child of this process.
+            for child in children() {
+                left += 1;
+                let _ = sys::kill(child, libc::SIGKILL);
+            }
+            match rustix::process::wait(WaitOptions::empty()) {
+                Ok(_) => {}
+                Err(_) => return left,
+            }
+        }
     }
 
     fn tell(&self, kind: Kind, number: i32, text: &str) {
@@ -269,6 +289,16 @@ impl Init<'_> {
         // The supervisor's end is seen by the loop.
         let _ = wire::send(self.control, Kind::Sockets, error, &message.text, &sockets);
     }
+}
+
+/// The children of this process.
+fn children() -> Vec<i32> {
+    let own = rustix::process::getpid().as_raw_nonzero();
+    let listed = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+    listed
+        .split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .collect()
 }
 
 /// How many processes are left besides this one.

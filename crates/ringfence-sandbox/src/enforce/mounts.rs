@@ -244,6 +244,8 @@ fn is_quiet(path: &Path) -> bool {
 
 /// The path without links; `None` where nothing is there.
 pub(super) fn real(path: &Path) -> Option<PathBuf> {
+    // Most of what a plan lists is not there, and one question is cheaper than one for each folder on the way.
+    rustix::fs::access(path, rustix::fs::Access::EXISTS).ok()?;
     fs::canonicalize(path).ok()
 }
 

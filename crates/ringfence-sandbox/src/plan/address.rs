@@ -20,10 +20,11 @@ pub(super) fn endpoints(input: &Input<'_>) -> Vec<Endpoint> {
         );
     }
     for name in &input.presets {
-        for (host, port) in preset::hosts(name) {
+        let hosts = preset::preset(name).map(|preset| preset.hosts);
+        for (host, port) in hosts.into_iter().flatten() {
             add(
                 &mut endpoints,
-                Named::new(host, port, format!("preset:{name}")),
+                Named::new(host, *port, format!("preset:{name}")),
             );
         }
     }
