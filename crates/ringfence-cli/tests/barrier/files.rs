@@ -174,6 +174,17 @@ fn s11_a_replaced_plaintext_file_is_masked_again() {
     });
 }
 
+/// An environment reads its own secrets: what is hidden is the others'.
+#[test]
+fn an_environment_reads_its_own_secrets() {
+    scenario(&[], |scene| {
+        let own = scene.inside("cat .ringfence/secrets/dev/key.pem");
+        assert_eq!(own.succeeded().stdout, "dev key\n");
+        let listed = scene.inside("ls -R .ringfence/secrets");
+        assert!(!listed.stdout.contains("prod/key"), "{listed:?}");
+    });
+}
+
 /// Scenario 12: no link, no move, and no copy of a parent shows it.
 #[test]
 fn s12_links_and_moves_show_nothing() {
@@ -260,7 +271,7 @@ fn s16_what_guards_the_project_is_read_only() {
     scenario(&[], |scene| {
         for path in [
             "ringfence.toml",
-            ".ringfence/secrets/dev/key.pem",
+            ".ringfence/notes",
             ".git/hooks/pre-commit",
             ".git/config",
             ".envrc",
@@ -322,10 +333,11 @@ fn the_projects_folder_cannot_be_replaced() {
         scene
             .plain("mkdir ../control; mv ../control ../c2; mkdir ../control")
             .succeeded();
-        let _ = scene.inside(attack);
+        let outcome = scene.inside(attack);
+        let manifest = fs::read_to_string(scene.path("ringfence.toml")).unwrap_or_default();
         assert!(
-            scene.read("ringfence.toml").contains("version"),
-            "another manifest is in its place"
+            manifest.contains("version"),
+            "another manifest is in its place: {outcome:?}"
         );
     });
 }

@@ -69,6 +69,7 @@ impl Scene {
             (".env.prod", &prod),
             (".ringfence/secrets/prod/key.pem", SECRET),
             (".ringfence/secrets/dev/key.pem", "dev key\n"),
+            (".ringfence/notes", "mine\n"),
             (".gitignore", ".env*\n.ringfence/secrets/\nattacks/\n"),
             (".envrc", "# mine\n"),
             (".vscode/settings.json", "{}\n"),
