@@ -1,8 +1,8 @@
 //! What must hold for any bytes that a process sends to the broker; run by libFuzzer (`fuzz/run`) and, for a short time, by
 //! `cargo test`.
 
-use ringfence_sandbox::dns::{self, Answer};
-use ringfence_sandbox::hello::{self, Hello};
+use ringfence_reach::dns::{self, Answer};
+use ringfence_reach::hello::{self, Hello};
 
 /// A DNS message: each answer to it is short, and asks the same once it is no response any more.
 pub(crate) fn dns(bytes: &[u8]) {

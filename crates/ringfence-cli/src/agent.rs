@@ -123,7 +123,7 @@ pub(crate) fn detect(
         let is_set = |name: &&str| host.get(name).is_some_and(|value| !value.is_empty());
         AGENTS
             .iter()
-            .find(|agent| agent.variables.iter().any(|name| is_set(name)))
+            .find(|agent| agent.variables.iter().any(&is_set))
     };
     by_name.or_else(by_variable)
 }

@@ -8,8 +8,8 @@ use ringfence_model::discover::{self, FileRole};
 use ringfence_model::environment::{Environment, Named};
 use ringfence_model::resolve::Resolution;
 use ringfence_model::tier::Tier;
+use ringfence_reach::plan::{self, Home, Input, Places, Plan, Unnamed};
 use ringfence_sandbox::level::Level;
-use ringfence_sandbox::plan::{self, Home, Input, Places, Plan, Unnamed};
 use ringfence_sandbox::refusal::{Event, Refusal, Refused};
 
 use crate::agent::Agent;
@@ -114,6 +114,32 @@ pub(crate) struct Handed {
     pub(crate) file: &'static str,
     pub(crate) inside: String,
     pub(crate) outside: String,
+}
+
+/// Refuses names of presets that there are none of: what they should allow would be refused without a word.
+pub(crate) fn check_presets(loaded: &Loaded, environment: &Environment) -> Result<(), Failure> {
+    use ringfence_reach::plan::preset::{PRESETS, preset};
+    let written = loaded.project.egress.get(&environment.name);
+    let mut written = written.iter().flat_map(|egress| &egress.presets);
+    let Some(unknown) = written.find(|name| preset(name).is_none()) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+    let meant = ringfence_diagnostic::spelling::closest(unknown, known.iter().copied());
+    let hint = meant.map_or_else(
+        || format!("known are {}", known.join(", ")),
+        |meant| {
+            format!(
+                "did you mean `preset:{meant}`? known are {}",
+                known.join(", ")
+            )
+        },
+    );
+    let message = format!(
+        "`[egress]` of `{}` names the preset `{unknown}`, which there is none of; nothing was started",
+        environment.name
+    );
+    Err(Failure::error(exit::REFUSED, message).hint(hint).into())
 }
 
 /// What a plan is made from.
@@ -351,10 +377,10 @@ fn of_another<'a>(
         )
     });
     let stem = name.trim_start_matches('.').split('.').next().unwrap_or("");
-    if name.ends_with(".env") || kept {
-        if let Some(owner) = other(stem) {
-            return Some(owner);
-        }
+    if (name.ends_with(".env") || kept)
+        && let Some(owner) = other(stem)
+    {
+        return Some(owner);
     }
     let mut folders = folders.split('/').filter(|_| kept);
     folders.find_map(|folder| other(folder.trim_start_matches('.')))

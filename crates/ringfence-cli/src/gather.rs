@@ -25,7 +25,7 @@ pub(crate) fn gather(root: &Path, ambient: &Ambient) -> Result<Survey, Failure> 
     let (mut input, sources) = with_manifest(root, ambient)?;
     let mut progress = Progress::new(ambient.stderr_is_terminal);
     let walk = ambient::walk(root, ambient::WHOLE, survey::is_looked_at, |seen| {
-        progress.seen(seen)
+        progress.seen(seen);
     });
     progress.end();
     let Walk {

@@ -22,8 +22,8 @@ use tokio::sync::{Notify, Semaphore};
 use crate::connect;
 use crate::enforce::Inside;
 use crate::level::Level;
-use crate::plan::{Endpoint, Host, Plan, Unnamed};
 use crate::refusal::{Event, Once, Refusal, Refused};
+use ringfence_reach::plan::{Endpoint, Host, Plan, Unnamed};
 
 pub(crate) use diag::Lister;
 pub(crate) use publish::{Factory, keep};

@@ -19,9 +19,9 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use crate::level::Level;
-use crate::plan::Plan;
 use crate::sys::{self, Forked, Signals};
 use crate::wire::{self, Kind};
+use ringfence_reach::plan::Plan;
 
 pub(crate) use network::{Inside, local};
 

@@ -1,6 +1,6 @@
 //! Starts a process inside its environment, and keeps the others out of its reach.
 //!
-//! [`plan`] says what is to be enforced, from plain data and without touching the world. [`start`] enforces it: a
+//! A [`Plan`](ringfence_reach::plan::Plan) says what is to be enforced; [`start`] enforces it: a
 //! *supervisor* stays in the host's namespaces and carries the traffic (the broker), *init* is the first process inside, and the
 //! program is its child. [`status`] says how much of it this machine allows, and what would mend the rest.
 //!
@@ -9,11 +9,8 @@
 
 #[cfg(target_os = "linux")]
 pub mod connect;
-pub mod dns;
 pub mod filter;
-pub mod hello;
 pub mod level;
-pub mod plan;
 pub mod refusal;
 
 #[cfg(target_os = "linux")]

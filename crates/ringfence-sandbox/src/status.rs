@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 
 use crate::level::Level;
-use crate::plan::{Input, plan};
 use crate::supervise::{Command, StartError, Streams, start_with};
+use ringfence_reach::plan::{Input, plan};
 
 /// What one level came to.
 #[derive(Debug)]

@@ -22,10 +22,10 @@ use guard::Guard;
 use crate::broker::{self, Broker, Factory, Lister, Teller};
 use crate::enforce::{self, Failed, Inside, Orders, Program, SIGNALS};
 use crate::level::Level;
-use crate::plan::{Host, Plan};
 use crate::refusal::Event;
 use crate::sys::{self, Signals};
 use crate::wire::{self, Kind, Message};
+use ringfence_reach::plan::{Host, Plan};
 
 /// A program, as it is to be started.
 pub struct Command {
@@ -382,7 +382,7 @@ impl Watched {
             tokio::select! {
                 ready = self.messages.readable() => {
                     let mut ready = ready.map_err(StartError::Supervisor)?;
-                    match ready.try_io(|socket| wire::receive(socket)) {
+                    match ready.try_io(wire::receive) {
                         Ok(Ok(Some(message))) => if let Some(end) = self.take(message)? {
                             return Ok(end);
                         },

@@ -162,7 +162,7 @@ pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> Option<Signal> {
         let read = libc::read(descriptor.as_raw_fd(), (&raw mut information).cast(), size);
         (usize::try_from(read) == Ok(size), information)
     };
-    read.then(|| Signal {
+    read.then_some(Signal {
         number: information.ssi_signo as i32,
         from_kernel: information.ssi_code == libc::SI_KERNEL,
     })

@@ -16,10 +16,10 @@ pub(crate) fn run(
     match arguments.command.split_first() {
         Some((program, rest)) => {
             let command = start::Command::new(program, rest.to_vec());
-            start.execute(command, wall, ambient, output)
+            start.execute(&command, wall, ambient, output)
         }
         None if wall.explain => {
-            start.execute(start::Command::new("", Vec::new()), wall, ambient, output)
+            start.execute(&start::Command::new("", Vec::new()), wall, ambient, output)
         }
         None => Err(Failure::error(exit::USAGE, "no command is named")
             .hint("ringfence run dev -- CMD")

@@ -43,7 +43,7 @@ pub(crate) fn run(
             (start, Command::new(shell, vec!["-i".into()]))
         }
     };
-    start.execute(command, &arguments.wall, ambient, output)
+    start.execute(&command, &arguments.wall, ambient, output)
 }
 
 fn bash(start: Start, ambient: &Ambient, shell: OsString) -> Result<(Start, Command), Failure> {

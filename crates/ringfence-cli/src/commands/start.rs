@@ -219,7 +219,7 @@ impl Start {
     /// Starts a command inside the environment, and ends as it ends.
     pub(crate) fn execute(
         self,
-        command: Command,
+        command: &Command,
         wall: &Wall,
         ambient: &Ambient,
         output: &mut Output,
@@ -230,6 +230,7 @@ impl Start {
         {
             return Err(self.too_large(&reason));
         }
+        barrier::check_presets(&self.loaded, &self.environment)?;
         let agent = agent::detect(&command.program, &command.arguments, &ambient.host);
         let demand = barrier::demand(wall, &self.environment, agent)?;
         let around = Around {
@@ -246,7 +247,7 @@ impl Start {
             return explain::print(&plan, demand, agent, wall.json, output);
         }
         if demand.wanted == Level::ConfigOnly {
-            return Err(self.replace(&command, "no barrier", ambient, output));
+            return Err(self.replace(command, "no barrier", ambient, output));
         }
         let plan = barrier::plan(&around, &command.program, command.handed.as_ref());
         walled::start(self, &plan, command, demand, wall, ambient, output)

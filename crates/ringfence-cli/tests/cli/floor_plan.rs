@@ -25,7 +25,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "ringfence-model",
         ],
     ),
-    ("ringfence-sandbox", &["ringfence-model"]),
+    ("ringfence-reach", &["ringfence-model"]),
+    ("ringfence-sandbox", &["ringfence-reach"]),
     (
         "ringfence-cli",
         &[
@@ -33,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "ringfence-lint",
             "ringfence-syntax",
             "ringfence-model",
+            "ringfence-reach",
             "ringfence-sandbox",
         ],
     ),
@@ -43,6 +45,9 @@ const KEPT: &[(&str, &str)] = &[
     ("clap", "ringfence-cli"),
     ("clap_complete", "ringfence-cli"),
     ("clap_mangen", "ringfence-cli"),
+    ("landlock", "ringfence-sandbox"),
+    ("libc", "ringfence-sandbox"),
+    ("tokio", "ringfence-sandbox"),
     ("annotate-snippets", "ringfence-diagnostic"),
     ("ignore", "ringfence-lint"),
     ("saphyr-parser", "ringfence-syntax"),

@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::{Broker, is_metadata};
-use crate::dns::{self, Answer, Question};
-use crate::plan::Host;
 use crate::refusal::Refused;
+use ringfence_reach::dns::{self, Answer, Question};
+use ringfence_reach::plan::Host;
 
 impl Broker {
     /// Starts to answer on the sockets that init made.

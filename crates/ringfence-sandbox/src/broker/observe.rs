@@ -10,10 +10,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::Notify;
 
 use super::Broker;
-use crate::plan::Host;
 use crate::refusal::Refused;
 use crate::sys::notify::{read_memory, watch_readable};
 use crate::sys::observe::{Call, proceed, receive};
+use ringfence_reach::plan::Host;
 
 /// Observes until nobody is left who could call.
 pub(super) async fn observe(

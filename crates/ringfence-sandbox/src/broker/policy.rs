@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::{Broker, is_metadata};
 use crate::connect::{Decision, Policy, Wanted};
-use crate::plan::{Host, Unnamed};
 use crate::refusal::{Event, Refused};
+use ringfence_reach::plan::{Host, Unnamed};
 
 /// Decides by the plan.
 pub(super) struct ByPlan {
@@ -74,7 +74,7 @@ impl ByPlan {
                 .iter()
                 .any(|endpoint| endpoint.host == *host && endpoint.port == port)
         };
-        let named_host = named.clone().map(Host::Name);
+        let named_host = named.map(Host::Name);
         if own(&host) || named_host.as_ref().is_some_and(own) {
             return Decision::Connect(vec![address]);
         }

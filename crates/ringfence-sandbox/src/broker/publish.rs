@@ -17,9 +17,9 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::relay::pass_streams;
 use super::{Broker, Lister, Locals};
 use crate::enforce::local;
-use crate::plan::Host;
 use crate::refusal::Event;
 use crate::wire::{self, Kind, Message};
+use ringfence_reach::plan::Host;
 
 /// How often the lists are looked at.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -27,11 +27,14 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// How long `listen` takes.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// What init answers.
+type Answer = io::Result<Vec<OwnedFd>>;
+
 /// Asks init for sockets of the inner network.
 #[derive(Clone)]
 pub(crate) struct Factory {
     control: Rc<OwnedFd>,
-    waiting: Rc<RefCell<VecDeque<oneshot::Sender<io::Result<Vec<OwnedFd>>>>>>,
+    waiting: Rc<RefCell<VecDeque<oneshot::Sender<Answer>>>>,
 }
 
 impl Factory {
@@ -174,7 +177,7 @@ impl Ports {
         for address in local(port) {
             match TcpListener::bind(address).await {
                 Ok(listener) => {
-                    tasks.push(spawn_local(serve(self.factory.clone(), listener, target)))
+                    tasks.push(spawn_local(serve(self.factory.clone(), listener, target)));
                 }
                 // A machine without IPv6, or a port that somebody has on one of the two.
                 Err(_) if address.is_ipv6() => {}

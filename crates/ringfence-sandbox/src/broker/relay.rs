@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Broker;
-use crate::hello::{self, Hello};
-use crate::plan::{Endpoint, Host};
 use crate::refusal::{Event, Refused};
 use crate::sys;
+use ringfence_reach::hello::{self, Hello};
+use ringfence_reach::plan::{Endpoint, Host};
 
 /// How long to wait after the system had no descriptor left.
 const BREATH: Duration = Duration::from_millis(20);

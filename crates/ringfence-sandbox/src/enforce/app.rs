@@ -8,9 +8,9 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use super::{During, Failed, Orders, lock};
 use crate::filter::{self, Architecture, Filter};
 use crate::level::Level;
-use crate::plan::Unnamed;
 use crate::sys;
 use crate::wire::{self, Kind};
+use ringfence_reach::plan::Unnamed;
 
 /// Becomes the program, or tells the supervisor why it cannot.
 pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> ! {

@@ -11,8 +11,8 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::mounts::{Held, Places, cover_home, real};
 use super::{During, Failed, Orders};
-use crate::plan::Home;
 use crate::sys;
+use ringfence_reach::plan::Home;
 
 /// Makes read-only what must not be changed, and the home directory what the plan says.
 pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Failed> {

@@ -19,8 +19,8 @@ use rustix::mount::{
 
 use super::{During, Failed, Orders, Private, home, terminal};
 use crate::level::Level;
-use crate::plan::MADE;
 use crate::sys;
+use ringfence_reach::plan::MADE;
 
 /// Where the masks lie inside.
 const MASKS: &str = "/run/.ringfence";
@@ -129,7 +129,7 @@ pub(super) fn arrange(orders: &Orders<'_>, private: &Private) -> Result<(), Fail
     }
     guard_kernel(orders)?;
     // By path: a handle from before would look below what covers it now.
-    std::env::set_current_dir(&files.directory).on("mounts", files.directory.display())
+    rustix::process::chdir(&files.directory).on("mounts", files.directory.display())
 }
 
 /// The paths of a plan as they really are here.
@@ -281,7 +281,7 @@ fn make_masks(private: &Private, made: &[(String, String)]) -> io::Result<()> {
     fs::write(FILE_MASK, "")?;
     fs::create_dir(FOLDER_MASK)?;
     for mask in [FILE_MASK, FOLDER_MASK] {
-        fs::set_permissions(mask, fs::Permissions::from_mode(0))?;
+        fs::set_permissions(mask, fs::Permissions::from_mode(0o0))?;
     }
     for (name, text) in [
         ("hosts", &private.hosts),
@@ -315,8 +315,26 @@ fn hide(path: &Path, places: &Places) -> io::Result<()> {
     if own.is_empty() {
         return Ok(mount_bind(FOLDER_MASK, path)?);
     }
+    let others: Vec<(PathBuf, bool)> = fs::read_dir(path)?
+        .flatten()
+        .map(|entry| {
+            (
+                entry.path(),
+                entry.file_type().is_ok_and(|kind| kind.is_dir()),
+            )
+        })
+        .collect();
     cover_home(path)?;
     own.into_iter().try_for_each(Held::show_again)?;
+    // The rest keeps its names and cannot be opened: a missing file would say something else than a refusal.
+    for (other, is_folder) in others.iter().filter(|(other, _)| !other.exists()) {
+        if *is_folder {
+            fs::create_dir(other)?;
+        } else {
+            fs::write(other, "")?;
+        }
+        fs::set_permissions(other, fs::Permissions::from_mode(0o0))?;
+    }
     let tree = open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
     sys::set_mount_flags(tree.as_fd(), libc::MOUNT_ATTR_RDONLY)
 }

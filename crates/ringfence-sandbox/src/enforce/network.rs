@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with, sockopt};
 
 use super::{During, Failed, answerer};
-use crate::plan::{Host, Plan};
 use crate::wire::{self, Kind, MOST_DESCRIPTORS};
+use ringfence_reach::plan::{Host, Plan};
 
 /// How an environment's endpoints are laid out inside.
 #[derive(Debug, Clone, Default)]

@@ -13,9 +13,9 @@ use rustix::fs::inotify;
 use tokio::io::unix::AsyncFd;
 
 use crate::broker::Broker;
-use crate::plan::{Home, Plan};
 use crate::refusal::Event;
 use crate::sys;
+use ringfence_reach::plan::{Home, Plan};
 
 /// What is added to the name of what is moved aside.
 const ASIDE: &str = ".set-aside-by-ringfence";

@@ -1,7 +1,7 @@
 //! `run --explain`: the plan as a page, or as JSON. Names, hosts and paths; never a value.
 
 use ringfence_diagnostic::render::without_controls;
-use ringfence_sandbox::plan::{Home, Plan, Unnamed};
+use ringfence_reach::plan::{Home, Plan, Unnamed};
 use serde::Serialize;
 
 use crate::agent::Agent;

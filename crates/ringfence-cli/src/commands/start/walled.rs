@@ -1,7 +1,7 @@
 //! A command inside a barrier: what is told while it runs and when it ends, and what happens where no barrier can be built.
 
+use ringfence_reach::plan::{MADE, Plan, Unnamed};
 use ringfence_sandbox::level::Level;
-use ringfence_sandbox::plan::{MADE, Plan, Unnamed};
 use ringfence_sandbox::refusal::Event;
 
 use super::{Command, Start};
@@ -16,7 +16,7 @@ use crate::output::{Output, Tone};
 pub(super) fn start(
     mut start: Start,
     plan: &Plan,
-    command: Command,
+    command: &Command,
     demand: Demand,
     wall: &Wall,
     ambient: &Ambient,
@@ -60,7 +60,7 @@ pub(super) fn start(
                 "ringfence: no barrier can be built here ({}: {}), so nothing is enforced; `ringfence doctor` says what mends it",
                 obstacle.step, obstacle.reason
             ));
-            Err(start.replace(&command, "no barrier", ambient, output))
+            Err(start.replace(command, "no barrier", ambient, output))
         }
         Err(error) => Err(not_built(&start, &error, demand)),
     }
@@ -71,7 +71,7 @@ pub(super) fn start(
 pub(super) fn start(
     start: Start,
     _plan: &Plan,
-    command: Command,
+    command: &Command,
     demand: Demand,
     _wall: &Wall,
     ambient: &Ambient,
@@ -87,7 +87,7 @@ pub(super) fn start(
             .into());
     }
     output.say("ringfence: there is no barrier for this system: settings are kept apart, and nothing is enforced");
-    Err(start.replace(&command, "no barrier", ambient, output))
+    Err(start.replace(command, "no barrier", ambient, output))
 }
 
 /// Tells events while they happen: as lines for people, or as JSON.

@@ -204,7 +204,7 @@ fn words(value: &str) -> Option<(String, u16)> {
             }
             "port" => port = endpoint::port_number(text),
             "dbname" | "database" | "initial catalog" | "user" | "user id" | "username" => {
-                is_database = true
+                is_database = true;
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 //! 4.1.2) with its server name (RFC 6066, section 3), and whether it carries an encrypted one (RFC 9849).
 //!
 //! ```
-//! use ringfence_sandbox::hello::{Hello, read};
+//! use ringfence_reach::hello::{Hello, read};
 //! assert_eq!(read(b"\x16\x03\x01"), Hello::Incomplete);
 //! assert_eq!(read(b"GET / HTTP/1.1\r\n"), Hello::NotTls);
 //! ```

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use ringfence_sandbox::plan::implied::{IMPLIED, Implied, PARTS, PORT, When};
-use ringfence_sandbox::plan::preset::PRESETS;
+use ringfence_reach::plan::implied::{IMPLIED, Implied, PARTS, PORT, When};
+use ringfence_reach::plan::preset::PRESETS;
 
 fn code<T: std::fmt::Display>(words: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();

@@ -1,7 +1,7 @@
 //! Which hosts a setting means by its name: `OPENAI_API_KEY` is of no use without `api.openai.com`, and says so nowhere.
 //!
 //! ```
-//! use ringfence_sandbox::plan::implied::implied;
+//! use ringfence_reach::plan::implied::implied;
 //! let settings = |name: &str| (name == "AWS_REGION").then_some("eu-central-1");
 //! let hosts = implied("S3_BUCKET", "avatars", &settings);
 //! assert_eq!(hosts[0].host, "avatars.s3.eu-central-1.amazonaws.com");

@@ -15,8 +15,8 @@ mod mutate;
 #[path = "../../../fuzz/wire.rs"]
 mod wire;
 
-use ringfence_sandbox::dns;
-use ringfence_sandbox::hello::{self, Hello};
+use ringfence_reach::dns;
+use ringfence_reach::hello::{self, Hello};
 
 /// What `dig api.Example.com` sends.
 const DNS: &[u8] = include_bytes!("data/dns");

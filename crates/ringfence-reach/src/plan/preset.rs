@@ -1,7 +1,7 @@
 //! Lists of hosts under one name, for the manifest's `[egress]`: `"preset:npm"` stands for what npm's client asks.
 //!
 //! ```
-//! use ringfence_sandbox::plan::preset::preset;
+//! use ringfence_reach::plan::preset::preset;
 //! let npm = preset("npm").ok_or("no preset")?;
 //! assert_eq!(npm.hosts, [("registry.npmjs.org", 443)]);
 //! # Ok::<(), &str>(())

@@ -1,7 +1,7 @@
 //! DNS messages as the answerer of an environment reads and writes them (RFC 1035): one question, one answer, nothing forwarded.
 //!
 //! ```
-//! use ringfence_sandbox::dns::{Answer, read, write};
+//! use ringfence_reach::dns::{Answer, read, write};
 //! let query = b"\x12\x34\x01\x00\x00\x01\0\0\0\0\0\0\x02db\0\x00\x01\x00\x01";
 //! let question = read(query).ok_or("no question")?;
 //! assert_eq!(question.name, "db");

@@ -1,7 +1,7 @@
 //! What will be enforced around a process, worked out from plain data: no file is looked at, nothing is resolved.
 //!
 //! ```
-//! use ringfence_sandbox::plan::{Input, plan};
+//! use ringfence_reach::plan::{Input, plan};
 //! let plan = plan(&Input { environment: "dev", settings: vec![("DB_URL", "postgres://u:p@db:5432/app")], ..Input::default() });
 //! assert_eq!(plan.endpoints[0].to_string(), "db:5432");
 //! ```
