@@ -160,8 +160,12 @@ fn s43_without_namespaces_no_race_is_won() {
                 "/usr/bin/python3 attacks/network.py race 10.10.0.5 6379 10.20.0.5 6391 {seconds}"
             )
         };
-        scene.plain(&race(1)).succeeded();
-        assert!(prod.visits() > 0, "the control gets through");
+        // A race may be lost, on a busy machine several times.
+        let won = (0..10).any(|_| {
+            scene.plain(&race(1));
+            prod.visits() > 0
+        });
+        assert!(won, "the control gets through");
         let before = prod.visits();
         let outcome = Outcome::of(
             &scene

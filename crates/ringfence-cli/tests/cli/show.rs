@@ -104,7 +104,12 @@ fn the_doctor_says_what_was_found_and_what_was_not_read() {
         (".env.local", "A=2\n"),
     ]);
     let data = json(&world, &["doctor", "--json"]);
-    assert_eq!(data["barrier"], "config-only");
+    // What the machine allows; the acceptance tests of the barrier say when that must be all of it.
+    let levels = ["full", "no-pidns", "network-only", "config-only"];
+    assert!(
+        levels.iter().any(|level| data["barrier"] == *level),
+        "{data}"
+    );
     assert_eq!(data["shared"], ".env");
     assert_eq!(data["environments"][0]["files"][0], ".env.dev");
     assert_eq!(
