@@ -10,6 +10,7 @@ mod init;
 mod lock;
 mod mounts;
 mod network;
+mod present;
 mod terminal;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ use crate::wire::{self, Kind};
 use ringfence_reach::plan::Plan;
 
 pub(crate) use network::{Inside, local};
+pub(crate) use present::Present;
 
 /// Signals that the supervisor and init read instead of obeying. The terminal's stop signals are not among them.
 pub(crate) const SIGNALS: &[i32] = &[
@@ -54,6 +56,8 @@ pub(crate) struct Orders<'a> {
     pub(crate) level: Level,
     pub(crate) inside: &'a Inside,
     pub(crate) program: &'a Program,
+    /// What is there of the plan's paths.
+    pub(crate) present: &'a Present,
     /// The signal mask that the program gets.
     pub(crate) mask: Signals,
     pub(crate) user: u32,

@@ -17,10 +17,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 
-use guard::Guard;
-
 use crate::broker::{self, Broker, Factory, Lister, Teller};
-use crate::enforce::{self, Failed, Inside, Orders, Program, SIGNALS};
+use crate::enforce::{self, Failed, Inside, Orders, Present, Program, SIGNALS};
 use crate::level::Level;
 use crate::refusal::Event;
 use crate::sys::{self, Signals};
@@ -127,10 +125,10 @@ pub(crate) fn start_with(
         kept: command.kept,
     };
     let mut level = wanted;
-    let absent = Guard::absent(plan);
+    let present = Present::of(plan);
     loop {
-        match Attempt::begin(plan, &program, level) {
-            Ok(attempt) => return attempt.run(plan, level, absent, streams, tell),
+        match Attempt::begin(plan, &program, &present, level) {
+            Ok(attempt) => return attempt.run(plan, level, &present.absent, streams, tell),
             Err(StartError::Step {
                 step,
                 subject,
@@ -181,7 +179,12 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn begin(plan: &Plan, program: &Program, level: Level) -> Result<Self, StartError> {
+    fn begin(
+        plan: &Plan,
+        program: &Program,
+        present: &Present,
+        level: Level,
+    ) -> Result<Self, StartError> {
         let inside = Inside::of(plan, &answered(plan));
         let flags = SocketFlags::CLOEXEC;
         let (control, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
@@ -194,6 +197,7 @@ impl Attempt {
             level,
             inside: &inside,
             program,
+            present,
             mask,
             // Read before the clone: afterwards they are nobody's until the map is written.
             user: rustix::process::geteuid().as_raw(),
@@ -266,7 +270,7 @@ impl Attempt {
         self,
         plan: &Plan,
         level: Level,
-        absent: Vec<PathBuf>,
+        absent: &[PathBuf],
         streams: Streams,
         tell: Teller,
     ) -> Result<Ended, StartError> {
@@ -285,8 +289,8 @@ impl Attempt {
         broker.tell(Event::Built { level });
         let (init, mask) = (self.init, self.mask);
         let local = LocalSet::new();
-        let guard = (level >= Level::NoPidns).then(|| Guard::new(absent));
-        let result = local.block_on(&runtime, self.supervise(broker.clone(), guard.as_ref()));
+        let supervised = self.supervise(broker.clone(), absent.to_vec());
+        let result = local.block_on(&runtime, supervised);
         drop(local);
         runtime.shutdown_background();
         if result.is_err() {
@@ -294,8 +298,8 @@ impl Attempt {
             let _ = sys::kill(init, libc::SIGKILL);
             let _ = rustix::process::waitpid(Pid::from_raw(init), WaitOptions::empty());
         }
-        if let Some(guard) = &guard {
-            guard.finish(&broker);
+        if level >= Level::NoPidns {
+            guard::look(absent, &broker);
         }
         terminal.give_back();
         let _ = mask.restore();
@@ -309,7 +313,7 @@ impl Attempt {
     async fn supervise(
         self,
         broker: Broker,
-        guard: Option<&Guard>,
+        absent: Vec<PathBuf>,
     ) -> Result<ExitStatus, StartError> {
         let control = Rc::new(self.control);
         let factory = Factory::new(control.clone());
@@ -350,20 +354,14 @@ impl Attempt {
             control,
             factory,
             broker,
+            absent,
         };
         for message in self.early {
             if let Some(end) = watched.take(message)? {
                 return Ok(end);
             }
         }
-        match guard {
-            Some(guard) => tokio::select! {
-                end = watched.watch() => end,
-                // Where it cannot be watched, the look at the end is left.
-                _ = guard.keep(&watched.broker) => watched.watch().await,
-            },
-            None => watched.watch().await,
-        }
+        watched.watch().await
     }
 }
 
@@ -374,6 +372,8 @@ struct Watched {
     control: Rc<OwnedFd>,
     factory: Factory,
     broker: Broker,
+    /// What must not appear.
+    absent: Vec<PathBuf>,
 }
 
 impl Watched {
@@ -423,6 +423,7 @@ impl Watched {
                 );
             }
             Kind::Sockets => self.factory.answer(message),
+            Kind::Look => guard::look(&self.absent, &self.broker),
             Kind::Appeared => self.broker.tell(Event::Appeared { path: message.text }),
             _ => {}
         }

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Sockets,
     /// To the supervisor: something protected has appeared. Text: its path.
     Appeared,
+    /// To the supervisor: something has appeared where something must not.
+    Look,
     /// To init: a signal for the program. Number: the signal.
     Signal,
     /// To init: whether the program is stopped.
@@ -63,6 +65,7 @@ impl Kind {
             Self::Ended,
             Self::Sockets,
             Self::Appeared,
+            Self::Look,
             Self::Signal,
             Self::AskStopped,
             Self::AskSockets,

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
-use super::mounts::{Held, Places, cover_home, real};
+use super::mounts::{Held, cover_home, real};
 use super::{During, Failed, Orders};
 use crate::sys;
 use ringfence_reach::plan::Home;
 
 /// Makes read-only what must not be changed, and the home directory what the plan says.
-pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Failed> {
+pub(super) fn arrange(orders: &Orders<'_>) -> Result<(), Failed> {
     let files = &orders.plan.files;
     let home = files.home.as_deref().and_then(real);
     let workplaces: Vec<PathBuf> = [real(&files.root), real(&files.directory)]
@@ -44,10 +44,9 @@ pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Faile
         }
     }
     pin(orders)?;
-    for path in &files.read_only {
-        if let Some(path) = real(path) {
-            protect(&path).on("read-only path", path.display())?;
-        }
+    let there = orders.present.read_only.iter().filter(|path| path.exists());
+    for path in there {
+        protect(path).on("read-only path", path.display())?;
     }
     Ok(())
 }
@@ -56,12 +55,11 @@ pub(super) fn arrange(orders: &Orders<'_>, _places: &Places) -> Result<(), Faile
 /// everything that is protected in it, and be made anew. The project's own folder is among them.
 fn pin(orders: &Orders<'_>) -> Result<(), Failed> {
     let files = &orders.plan.files;
-    let hidden = files.hidden.iter().map(|hidden| &hidden.path);
-    let guarded = files
+    let guarded = orders
+        .present
         .read_only
         .iter()
-        .chain(hidden)
-        .filter_map(|path| real(path));
+        .chain(&orders.present.hidden);
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
     for path in guarded {
         folders.extend(path.ancestors().skip(1).map(Path::to_owned));

@@ -4,6 +4,7 @@
 //! the group, and the program has it already. It cannot be looked into from inside (not dumpable), and holds nothing of the host's
 //! but its socket to the supervisor.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -124,7 +125,7 @@ impl Init<'_> {
             let [signals, control, watched] =
                 [0, 1, 2].map(|index| ready.get(index).is_some_and(|fd| !fd.revents().is_empty()));
             if watched && let Some(watch) = &self.watch {
-                watch.hide_again(self.control);
+                watch.act(self.control);
             }
             if signals && self.signalled() {
                 return;
@@ -316,10 +317,12 @@ fn is_dead(id: i32) -> bool {
         .is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
 }
 
-/// Watches the folders of masked files: a mask goes with the file that it lies on when the host replaces that.
+/// Watches the folders of masked files, because a mask goes with the file that it lies on when the host replaces that; and those of
+/// what must not appear.
 struct Watch {
     descriptor: OwnedFd,
-    paths: Vec<PathBuf>,
+    hidden: Vec<PathBuf>,
+    absent: Vec<PathBuf>,
 }
 
 impl Watch {
@@ -330,38 +333,57 @@ impl Watch {
             .hidden
             .iter()
             .filter(|hidden| hidden.environment.is_some());
-        let paths: Vec<PathBuf> = hidden
-            .map(|hidden| &hidden.path)
-            .chain(&files.awaited)
-            .cloned()
-            .collect();
-        let descriptor =
-            inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
+        let hidden = hidden.map(|hidden| &hidden.path).chain(&files.awaited);
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        let watch = Self {
+            descriptor: inotify::init(flags).ok()?,
+            hidden: hidden.cloned().collect(),
+            absent: orders.present.absent.clone(),
+        };
+        watch.follow();
+        Some(watch)
+    }
+
+    /// Watches the nearest folders that are there.
+    fn follow(&self) {
+        let nearest = |path: &PathBuf| {
+            path.ancestors()
+                .skip(1)
+                .find(|folder| folder.is_dir())
+                .map(PathBuf::from)
+        };
+        let absent = self.absent.iter().filter_map(nearest);
+        let above = self
+            .hidden
+            .iter()
+            .filter_map(|path| path.parent().map(PathBuf::from));
+        let folders: BTreeSet<PathBuf> = above.chain(absent).collect();
         let flags = inotify::WatchFlags::CREATE
             | inotify::WatchFlags::MOVED_TO
             | inotify::WatchFlags::ONLYDIR;
-        let mut folders: Vec<PathBuf> = paths
-            .iter()
-            .filter_map(|path| path.parent().map(PathBuf::from))
-            .collect();
-        folders.sort();
-        folders.dedup();
         for folder in folders {
             // A folder that is not there has nothing to watch.
-            let _ = inotify::add_watch(&descriptor, &folder, flags);
+            let _ = inotify::add_watch(&self.descriptor, &folder, flags);
         }
-        Some(Self { descriptor, paths })
     }
 
-    /// Puts masks where they are missing.
-    fn hide_again(&self, control: &OwnedFd) {
+    /// Puts masks where they are missing, and has the supervisor look for what must not be there.
+    fn act(&self, control: &OwnedFd) {
         let mut space = [std::mem::MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&self.descriptor, &mut space);
         while reader.next().is_ok() {}
-        for path in self.paths.iter().filter(|path| !is_masked(path)) {
+        for path in self.hidden.iter().filter(|path| !is_masked(path)) {
             if mounts::hide_again(path).is_ok() {
                 let _ = wire::send(control, Kind::Appeared, 0, &path.to_string_lossy(), &[]);
             }
+        }
+        self.follow();
+        if self
+            .absent
+            .iter()
+            .any(|path| fs::symlink_metadata(path).is_ok())
+        {
+            let _ = wire::send(control, Kind::Look, 0, "", &[]);
         }
     }
 }

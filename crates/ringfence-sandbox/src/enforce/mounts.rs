@@ -107,8 +107,9 @@ pub(super) fn arrange(orders: &Orders<'_>, private: &Private) -> Result<(), Fail
     )
     .on("mounts", "/")?;
     let places = Places::of(orders);
+    home::arrange(orders)?;
+    // With what has been made read-only in it.
     let held = places.hold(orders)?;
-    home::arrange(orders, &places)?;
     let devices = terminal::hold_devices();
     for folder in &places.private {
         cover(folder).on("mounts", folder.display())?;
@@ -212,11 +213,9 @@ impl Places {
     /// The paths to hide that are there, each once, but for those that the environment names itself.
     fn hidden(&self, orders: &Orders<'_>) -> Vec<PathBuf> {
         let plan = &orders.plan.files;
-        let listed = plan.hidden.iter().map(|hidden| &hidden.path);
-        let all: BTreeSet<PathBuf> = listed
-            .chain(&plan.awaited)
-            .filter_map(|path| real(path))
-            .collect();
+        // A home directory that is empty now has nothing to hide.
+        let listed = orders.present.hidden.iter().filter(|path| path.exists());
+        let all: BTreeSet<PathBuf> = listed.cloned().collect();
         let root = real(&plan.root);
         let wanted: Vec<PathBuf> = all
             .into_iter()
