@@ -45,7 +45,7 @@ pub(crate) fn demand(
         Some(level) => Level::named(level).unwrap_or(Level::Full),
     };
     if wall.no_barrier {
-        return without(environment, lower, written);
+        return without(environment, lower, required);
     }
     if let Some(level) = wall.barrier {
         let wanted = level.level();
@@ -58,7 +58,8 @@ pub(crate) fn demand(
         });
     }
     let wanted = match written {
-        Some("off" | "config-only") => Level::ConfigOnly,
+        Some("off") if required == Level::ConfigOnly => Level::ConfigOnly,
+        Some("config-only") => Level::ConfigOnly,
         _ => Level::Full,
     };
     Ok(Demand {
@@ -67,31 +68,23 @@ pub(crate) fn demand(
     })
 }
 
-fn without(
-    environment: &Environment,
-    lower: bool,
-    written: Option<&str>,
-) -> Result<Demand, Failure> {
-    let none = Demand {
-        wanted: Level::ConfigOnly,
-        required: Level::ConfigOnly,
-    };
-    match written {
-        Some(level) if !matches!(level, "off" | "config-only") => {
-            let level = Level::named(level).unwrap_or(Level::Full);
-            Err(too_weak(environment, Level::ConfigOnly, level))
-        }
-        _ if lower => Ok(none),
-        _ => {
-            let message = format!(
-                "`--no-barrier` is refused in `{}`, which is of tier {}; nothing was started",
-                environment.name, environment.tier
-            );
-            Err(Failure::error(exit::DENIED, message)
-                .hint("leave it out; `ringfence doctor` says what this machine can enforce")
-                .into())
-        }
+fn without(environment: &Environment, lower: bool, required: Level) -> Result<Demand, Failure> {
+    if !lower && environment.barrier.is_none() {
+        let message = format!(
+            "`--no-barrier` is refused in `{}`, which is of tier {}; nothing was started",
+            environment.name, environment.tier
+        );
+        return Err(Failure::error(exit::DENIED, message)
+            .hint("leave it out; `ringfence doctor` says what this machine can enforce")
+            .into());
     }
+    if required > Level::ConfigOnly {
+        return Err(too_weak(environment, Level::ConfigOnly, required));
+    }
+    Ok(Demand {
+        wanted: Level::ConfigOnly,
+        required,
+    })
 }
 
 fn too_weak(environment: &Environment, wanted: Level, required: Level) -> Failure {

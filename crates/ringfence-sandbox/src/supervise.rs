@@ -276,6 +276,7 @@ impl Attempt {
     ) -> Result<Ended, StartError> {
         let terminal = Terminal::remember();
         let descriptors = raise_limit();
+        sys::trim_memory();
         if streams == Streams::LetGo {
             quiet_streams();
         }

@@ -305,6 +305,15 @@ pub(crate) fn execute(
     io::Error::last_os_error()
 }
 
+/// Gives memory that was needed only to get here back to the system: the supervisor stays for as long as the program.
+pub(crate) fn trim_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator gives back pages that nobody uses.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Makes `target` another name of a descriptor.
 pub(crate) fn replace(descriptor: BorrowedFd<'_>, target: RawFd) {
     // SAFETY: the caller gives up what `target` was; the first three descriptors of a process have no owner in Rust.

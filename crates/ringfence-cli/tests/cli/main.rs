@@ -9,6 +9,7 @@
 )]
 
 mod accidents;
+mod barrier;
 mod book;
 mod canary;
 mod check;

@@ -1,0 +1,384 @@
+//! What people see of the barrier: lines, lessons, plans, policies. What it keeps out is tested in `tests/barrier`.
+//!
+//! Servers are on the loopback, and addresses that nobody may reach are from documentation's range (RFC 5737), so that nothing
+//! leaves the machine whatever goes wrong: connections to them are refused or have no route.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::world::{Outcome, World};
+
+/// Whether this machine can build the barrier; where it must, that it cannot is a failure.
+fn can_build(world: &World) -> bool {
+    let level = world.ringfence(&["doctor", "--json"]).stdout;
+    let can = level.contains("\"barrier\": \"full\"");
+    let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();
+    assert!(
+        can || !required.split(',').any(|word| word == "barrier"),
+        "{level}"
+    );
+    if !can {
+        eprintln!("skipped: no barrier can be built here");
+    }
+    can
+}
+
+/// A server that answers every connection with `word`, and its port.
+fn server(word: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Who asked may have left.
+            let _ = stream.and_then(|mut stream| stream.write_all(word.as_bytes()));
+        }
+    });
+    port
+}
+
+/// A command that reads what a port of 127.0.0.1 says.
+fn ask(port: u16) -> String {
+    format!("bash -c 'cat </dev/tcp/127.0.0.1/{port}' 2>&1")
+}
+
+#[test]
+fn a_run_learns_what_it_needs_and_never_what_is_anothers() {
+    let (own, other, free) = (server("own"), server("others"), server("free"));
+    let world = World::new(&[
+        (".env.dev", &format!("URL=http://127.0.0.1:{own}\n")),
+        (".env.prod", &format!("URL=http://127.0.0.1:{other}\n")),
+    ]);
+    if !can_build(&world) {
+        return;
+    }
+    let script = [own, other, free].map(ask).join("; ");
+    let closed = world.ringfence(&["run", "dev", "--", "sh", "-c", &script]);
+    assert!(
+        closed.stdout.contains("own")
+            && !closed.stdout.contains("others")
+            && !closed.stdout.contains("free"),
+        "{closed:?}"
+    );
+    let learnt = world.ringfence(&["run", "dev", "--learn", "--", "sh", "-c", &script]);
+    assert!(
+        learnt.stdout.contains("own") && learnt.stdout.contains("free"),
+        "{learnt:?}"
+    );
+    assert!(!learnt.stdout.contains("others"), "{learnt:?}");
+    for line in [
+        format!("ringfence: blocked localhost:{other} (belongs to prod)"),
+        format!("ringfence: 1 refusal: localhost:{other} (belongs to prod)"),
+        format!("[egress]\ndev = [\n  \"localhost:{free}\",\n]"),
+    ] {
+        assert!(learnt.stderr.contains(&line), "{line}: {}", learnt.stderr);
+    }
+    // What was learnt is what is needed: pasted, nothing is refused but what is another's.
+    let lesson = learnt.stderr.split("[egress]").nth(1).unwrap();
+    world.write("ringfence.toml", format!("version = 1\n[egress]{lesson}"));
+    let pasted = world.ringfence(&["run", "dev", "--", "sh", "-c", &script]);
+    assert!(
+        pasted.stdout.contains("own")
+            && pasted.stdout.contains("free")
+            && !pasted.stdout.contains("others"),
+        "{pasted:?}"
+    );
+    world.write("ringfence.toml", "version = 1\n[egress]\ndev = \"open\"\n");
+    let open = world.ringfence(&["run", "dev", "--", "sh", "-c", &script]);
+    assert!(
+        open.stdout.contains("free") && !open.stdout.contains("others"),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn each_refusal_is_told_once_and_summed_up() {
+    let world = World::new(&[
+        (".env.dev", "A=1\n"),
+        (".env.prod", "DB_URL=postgres://u:p@192.0.2.7/app\n"),
+    ]);
+    if !can_build(&world) {
+        return;
+    }
+    let script = "for i in 1 2 3; do bash -c '</dev/tcp/192.0.2.7/5432'; bash -c '</dev/tcp/192.0.2.9/443'; getent hosts api.github.com; done 2>/dev/null; true";
+    let outcome = world.ringfence(&["run", "dev", "--", "sh", "-c", script]);
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{outcome:?}");
+    assert!(
+        lines[0].contains("192.0.2.7:5432 (belongs to prod)")
+            && lines[0].contains("ringfence run prod"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].contains("192.0.2.9:443")
+            && lines[1].contains("[egress] dev = [\"192.0.2.9:443\"]"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[2].contains("api.github.com") && lines[2].contains("preset:github"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[3].starts_with(
+            "ringfence: 3 refusals: 192.0.2.7:5432 (belongs to prod), 192.0.2.9:443, api.github.com"
+        ),
+        "{lines:?}"
+    );
+    let machine = world.ringfence(&["run", "dev", "--json", "--", "sh", "-c", script]);
+    let events: Vec<serde_json::Value> = machine
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let ended = events.last().unwrap();
+    assert_eq!(
+        (
+            ended["event"].as_str(),
+            ended["refusals"].as_array().map(Vec::len)
+        ),
+        (Some("ended"), Some(3)),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn what_a_setting_implies_resolves_and_a_preset_that_is_none_is_refused() {
+    let key = ["OPENAI_API_KEY=sk", "aaaaaaaaaaaaaaaaaaaaaaaa\n"].join("-");
+    let world = World::new(&[(".env.dev", &key)]);
+    if !can_build(&world) {
+        return;
+    }
+    let outcome = world.ringfence(&["run", "dev", "--", "getent", "hosts", "api.openai.com"]);
+    assert!(outcome.stdout.starts_with("127.77."), "{outcome:?}");
+    world.write(
+        "ringfence.toml",
+        "version = 1\n[egress]\ndev = [\"preset:gitub\"]\n",
+    );
+    let (outcome, started) = world.try_start(&["run", "dev"]);
+    assert_eq!((outcome.code, started), (Some(78), false));
+    assert!(
+        outcome.stderr.contains("did you mean `preset:github`"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_port_of_the_program_is_there_outside_and_gone_with_it() {
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    if !can_build(&world) {
+        return;
+    }
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let program = format!(
+        "import socket\ns=socket.create_server(('127.0.0.1',{port}))\nfor _ in range(2):\n c,_=s.accept(); c.sendall(b'inside'); c.close()\n"
+    );
+    let mut child = world
+        .command()
+        .args(["run", "dev", "--", "python3", "-c", &program])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(said_by(port), "inside");
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(
+        TcpStream::connect(("127.0.0.1", port)).is_err(),
+        "nobody listens when the program has ended"
+    );
+    // Somebody else has the port: the program may listen all the same, and that nobody reaches it is said.
+    let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let program = format!(
+        "import socket,time\ns=socket.create_server(('127.0.0.1',{port}))\ntime.sleep(0.5)\n"
+    );
+    let outcome = world.ringfence(&["run", "dev", "--", "python3", "-c", &program]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains(&format!("port {port} cannot be shown outside")),
+        "{outcome:?}"
+    );
+}
+
+/// What a port says as soon as somebody answers there.
+fn said_by(port: u16) -> String {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut said = String::new();
+        let read = TcpStream::connect(("127.0.0.1", port))
+            .and_then(|mut stream| stream.read_to_string(&mut said));
+        if read.is_ok() && !said.is_empty() {
+            return said;
+        }
+        assert!(Instant::now() < until, "nobody answers at {port}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_setting_that_names_the_programs_own_port_does_not_take_it() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let world = World::new(&[(".env.dev", &format!("APP_URL=http://localhost:{port}\n"))]);
+    if !can_build(&world) {
+        return;
+    }
+    let program =
+        format!("import socket\nsocket.create_server(('127.0.0.1',{port}))\nprint('listens')");
+    let outcome = world.ringfence(&["run", "dev", "--", "python3", "-c", &program]);
+    assert_eq!(outcome.stdout, "listens\n", "{outcome:?}");
+}
+
+#[test]
+fn an_agent_gets_the_whole_barrier_and_its_own_folder() {
+    let world = World::new(&[
+        (".env.dev", "A=1\n"),
+        (
+            "bin/claude",
+            "#!/bin/sh\necho mine >~/.claude/state && echo kept; echo x >~/note || true\n",
+        ),
+    ]);
+    if !can_build(&world) {
+        return;
+    }
+    fs::set_permissions(world.path("bin/claude"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(world.home().join(".claude")).unwrap();
+    let outcome = world.ringfence(&["run", "dev", "--", "bin/claude"]);
+    assert_eq!(outcome.stdout, "kept\n", "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("Read-only file system") && !world.home().join("note").exists(),
+        "{outcome:?}"
+    );
+    let (outcome, started) = world.try_start(&["run", "dev", "--barrier=network-only"]);
+    assert!(started, "{outcome:?}");
+    let by_agent = World::new(&[(".env.dev", "A=1\n")]).var("CLAUDECODE", "1");
+    let (outcome, started) = by_agent.try_start(&["run", "dev", "--barrier=network-only"]);
+    assert_eq!((outcome.code, started), (Some(125), false), "{outcome:?}");
+    let (outcome, started) = by_agent.try_start(&["run", "dev", "--no-barrier"]);
+    assert_eq!((outcome.code, started), (Some(125), false), "{outcome:?}");
+}
+
+#[test]
+fn the_home_directory_is_what_the_manifest_says() {
+    let manifest =
+        |home: &str| format!("version = 1\n[environments]\ndev = {{ home = \"{home}\" }}\n");
+    let world = World::new(&[
+        ("ringfence.toml", &manifest("private")),
+        (".env.dev", "A=1\n"),
+    ]);
+    if !can_build(&world) {
+        return;
+    }
+    fs::write(world.home().join("notes"), "private words\n").unwrap();
+    fs::create_dir_all(world.home().join(".cache")).unwrap();
+    let run = |script: &str| world.ringfence(&["run", "dev", "--", "sh", "-c", script]);
+    let private = run("cat ~/notes; echo x >~/made && echo written; ls -A ~");
+    assert!(
+        private.stdout.contains("written") && !private.stdout.contains("private words"),
+        "{private:?}"
+    );
+    assert!(
+        !world.home().join("made").exists(),
+        "it is gone with the run"
+    );
+    world.write("ringfence.toml", manifest("read-only"));
+    let read_only = run("cat ~/notes; echo x >~/made; echo x >~/.cache/made && echo cached");
+    assert!(
+        read_only.stdout.contains("private words") && read_only.stdout.contains("cached"),
+        "{read_only:?}"
+    );
+    assert!(!world.home().join("made").exists() && world.home().join(".cache/made").exists());
+    world.write("ringfence.toml", manifest("guarded"));
+    assert!(run("echo x >~/made && cat ~/made").stdout.contains('x'));
+    assert!(world.home().join("made").exists());
+}
+
+#[test]
+fn what_is_passed_or_named_is_shown_and_its_neighbours_are_not() {
+    let world = World::new(&[(
+        "ringfence.toml",
+        "version = 1\npass = [\"SSH_AUTH_SOCK\"]\n",
+    )]);
+    if !can_build(&world) {
+        return;
+    }
+    let kube = world.home().join(".kube");
+    fs::create_dir(&kube).unwrap();
+    fs::write(kube.join("dev"), "of dev\n").unwrap();
+    fs::write(kube.join("config"), "of all\n").unwrap();
+    world.write(
+        ".env.dev",
+        format!("KUBECONFIG={}\n", kube.join("dev").display()),
+    );
+    let outcome = world.ringfence(&[
+        "run",
+        "dev",
+        "--",
+        "sh",
+        "-c",
+        "cat $KUBECONFIG; cat ~/.kube/config",
+    ]);
+    assert_eq!(outcome.stdout, "of dev\n", "{outcome:?}");
+    assert!(outcome.stderr.contains("Permission denied"), "{outcome:?}");
+    let socket = world.temporary().join("agent");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        listener
+            .incoming()
+            .for_each(|stream| drop(stream.unwrap().write_all(b"agent\n")))
+    });
+    let world = world.var("SSH_AUTH_SOCK", socket.to_str().unwrap());
+    let read = "import os,socket\ns=socket.socket(socket.AF_UNIX)\ns.connect(os.environ['SSH_AUTH_SOCK'])\nprint(s.recv(9).decode())";
+    let outcome = world.ringfence(&["run", "dev", "--", "python3", "-c", read]);
+    assert!(outcome.stdout.contains("agent"), "{outcome:?}");
+    world.write("ringfence.toml", "version = 1\n");
+    let outcome = world.ringfence(&["run", "dev", "--", "test", "-e", socket.to_str().unwrap()]);
+    assert_eq!(
+        outcome.code,
+        Some(1),
+        "what is not passed is not there: {outcome:?}"
+    );
+}
+
+#[test]
+fn a_socket_that_a_setting_names_is_reached_at_its_path() {
+    let world = World::new(&[]);
+    if !can_build(&world) {
+        return;
+    }
+    let socket = world.temporary().join("db.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        listener
+            .incoming()
+            .for_each(|stream| drop(stream.unwrap().write_all(b"database\n")))
+    });
+    world.write(".env.dev", format!("DB_SOCKET={}\n", socket.display()));
+    let read = "import os,socket\ns=socket.socket(socket.AF_UNIX)\ns.connect(os.environ['DB_SOCKET'])\nprint(s.recv(9).decode())";
+    let outcome = world.ringfence(&["run", "dev", "--", "python3", "-c", read]);
+    assert!(outcome.stdout.contains("database"), "{outcome:?}");
+}
+
+#[test]
+fn the_programs_end_is_ours() {
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    let run = |words: &[&str]| world.ringfence(&[&["run", "dev", "--"], words].concat());
+    let end = |outcome: &Outcome| (outcome.code, outcome.signal);
+    assert_eq!(end(&run(&["sh", "-c", "exit 7"])), (Some(7), None));
+    assert_eq!(end(&run(&["sh", "-c", "kill -TERM $$"])), (None, Some(15)));
+    assert_eq!(end(&run(&["no-such-program"])), (Some(127), None));
+    assert_eq!(end(&run(&["/etc/passwd"])), (Some(126), None));
+}
