@@ -192,3 +192,6 @@ pub fn preset_of(host: &str) -> Option<&'static str> {
     let found = preset::PRESETS.iter().find(has);
     found.map(|preset| preset.name)
 }
+
+#[cfg(test)]
+mod tests;

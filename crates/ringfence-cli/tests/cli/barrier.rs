@@ -338,7 +338,7 @@ fn what_is_passed_or_named_is_shown_and_its_neighbours_are_not() {
     std::thread::spawn(move || {
         listener
             .incoming()
-            .for_each(|stream| drop(stream.unwrap().write_all(b"agent\n")))
+            .for_each(|stream| drop(stream.unwrap().write_all(b"agent\n")));
     });
     let world = world.var("SSH_AUTH_SOCK", socket.to_str().unwrap());
     let read = "import os,socket\ns=socket.socket(socket.AF_UNIX)\ns.connect(os.environ['SSH_AUTH_SOCK'])\nprint(s.recv(9).decode())";
@@ -364,7 +364,7 @@ fn a_socket_that_a_setting_names_is_reached_at_its_path() {
     std::thread::spawn(move || {
         listener
             .incoming()
-            .for_each(|stream| drop(stream.unwrap().write_all(b"database\n")))
+            .for_each(|stream| drop(stream.unwrap().write_all(b"database\n")));
     });
     world.write(".env.dev", format!("DB_SOCKET={}\n", socket.display()));
     let read = "import os,socket\ns=socket.socket(socket.AF_UNIX)\ns.connect(os.environ['DB_SOCKET'])\nprint(s.recv(9).decode())";

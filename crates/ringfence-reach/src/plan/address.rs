@@ -118,6 +118,8 @@ fn named(settings: &[(&str, &str)]) -> Vec<Named> {
         }
     }
     all.extend(pairs(settings));
+    // What a server binds to is nowhere that one could connect to.
+    all.retain(|named| !matches!(named.host.as_str(), "0.0.0.0" | "::"));
     all
 }
 
@@ -177,8 +179,7 @@ fn of_url(name: &str, url: Url<'_>) -> Vec<Named> {
         .filter_map(|part| {
             let (host, port) = host_and_port(part)?;
             let port = port.or(implied)?;
-            let is_any = matches!(host, "0.0.0.0" | "::");
-            (!is_any).then(|| Named {
+            Some(Named {
                 host: host.to_owned(),
                 port,
                 because: name.to_owned(),
@@ -234,7 +235,7 @@ fn pairs(settings: &[(&str, &str)]) -> Vec<Named> {
             continue;
         };
         // `HOST` alone is what a server binds to.
-        if stem.is_empty() || !endpoint::is_host_name(value) || matches!(*value, "0.0.0.0") {
+        if stem.is_empty() || !endpoint::is_host_name(value) {
             continue;
         }
         let port = settings.iter().find_map(|(other, port)| {
