@@ -77,6 +77,10 @@ fn values_name_endpoints() {
     check("API", "http://LOCALHOST:8000", &["localhost:8000"]);
     check("API", "http://api.localhost:8000", &["localhost:8000"]);
     check("API", "http://[::ffff:127.0.0.1]:8000", &["localhost:8000"]);
+}
+
+#[test]
+fn other_values_name_none() {
     for (name, value) in [
         ("BIND", "0.0.0.0:8000"),
         ("TIME", "12:30"),
@@ -262,7 +266,7 @@ fn each_home_has_its_paths() {
     ] {
         assert_eq!(
             files.private,
-            ["/tmp", "/var/tmp", "/run", "/dev/shm"].map(std::path::PathBuf::from)
+            ["/tmp", "/var/tmp", "/run", "/dev/shm"].map(PathBuf::from)
         );
     }
 }
