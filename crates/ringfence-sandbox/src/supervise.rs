@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
@@ -24,6 +25,9 @@ use crate::refusal::Event;
 use crate::sys::{self, Signals};
 use crate::wire::{self, Kind, Message};
 use ringfence_reach::plan::{Host, Plan};
+
+/// After which time a program is one that stays.
+const SETTLED: Duration = Duration::from_millis(300);
 
 /// A program, as it is to be started.
 pub struct Command {
@@ -276,7 +280,6 @@ impl Attempt {
     ) -> Result<Ended, StartError> {
         let terminal = Terminal::remember();
         let descriptors = raise_limit();
-        sys::trim_memory();
         if streams == Streams::LetGo {
             quiet_streams();
         }
@@ -319,6 +322,11 @@ impl Attempt {
         let control = Rc::new(self.control);
         let factory = Factory::new(control.clone());
         let listens = Rc::new(Notify::new());
+        // Only for programs that stay: a short one is not kept waiting.
+        spawn_local(async {
+            tokio::time::sleep(SETTLED).await;
+            sys::trim_memory();
+        });
         let locals = broker.serve(self.listeners);
         broker.serve_paths(self.paths);
         let mut services = self.services.into_iter();

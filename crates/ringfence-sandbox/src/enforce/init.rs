@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
-use rustix::process::{DumpableBehavior, Pid, WaitOptions};
+use rustix::process::{DumpableBehavior, Pid, WaitId, WaitIdOptions, WaitOptions};
 
 use super::{During, Failed, Orders, Private, SIGNALS, answerer, app, identity, mounts, network};
 use crate::level::Level;
@@ -30,13 +30,11 @@ pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> 
     // The files below `/proc/self` belong to root while a process cannot be looked into.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).during("user map")?;
     identity::settle(orders)?;
-    let mut watch = None;
     if orders.level >= Level::NoPidns {
         network::build(orders.inside, control)?;
         let private = private(orders);
         mounts::arrange(orders, &private)?;
         sockets(&private, control)?;
-        watch = Watch::new(orders);
     }
     let signals = Signals::of(SIGNALS).descriptor().during("signals")?;
     let program = match sys::fork().during("program")? {
@@ -49,6 +47,10 @@ pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> 
     }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).during("init")?;
     let_go();
+    // The program need not wait for it.
+    let watch = (orders.level >= Level::NoPidns)
+        .then(|| Watch::new(orders))
+        .flatten();
     let init = Init {
         control,
         signals,
@@ -174,6 +176,9 @@ impl Init<'_> {
     /// Ends what the program left behind, and gives how many processes that were. When this comes back nobody is left inside, and
     /// the supervisor need not wait until the kernel has taken the namespaces apart.
     fn end_the_rest(&self) -> usize {
+        if nobody_is_left() {
+            return 0;
+        }
         if self.has_own_processes {
             let left = leftovers();
             // Everybody whom this process sees, but not itself.
@@ -290,6 +295,15 @@ impl Init<'_> {
         // The supervisor's end is seen by the loop.
         let _ = wire::send(self.control, Kind::Sockets, error, &message.text, &sockets);
     }
+}
+
+/// Whether this process has no child: whoever loses his parent becomes one.
+fn nobody_is_left() -> bool {
+    let flags = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(
+        rustix::process::waitid(WaitId::All, flags),
+        Err(rustix::io::Errno::CHILD)
+    )
 }
 
 /// The children of this process.
