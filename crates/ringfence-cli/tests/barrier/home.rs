@@ -80,6 +80,26 @@ fn s17_start_up_files_cannot_be_made() {
     });
 }
 
+/// Nor through a link: what it leads to would be run just as well.
+#[test]
+fn s17_a_link_makes_no_start_up_file() {
+    scenario(&[], |scene| {
+        let script = "mkdir -p ~/mine/git; echo '[core]' >~/mine/git/config; cp -r ~/.config/. ~/mine 2>/dev/null; \
+                      mkdir -p ~/mine/fish; echo inside >~/mine/fish/config.fish; ln -s ~/mine ~/.cfg; \
+                      mkdir -p ~/.local; ln -s ~/mine ~/.local/share; mkdir -p ~/mine/systemd/user; echo inside >~/mine/systemd/user/x.service";
+        let _ = scene.inside(script);
+        for path in [
+            ".local/share/systemd/user/x.service",
+            ".config/fish/config.fish",
+        ] {
+            assert!(
+                !scene.path("../home").join(path).exists(),
+                "{path} is there outside"
+            );
+        }
+    });
+}
+
 /// Scenario 18: nothing of the caller's block but what is allowed.
 #[test]
 fn s18_the_callers_variables_are_not_there() {

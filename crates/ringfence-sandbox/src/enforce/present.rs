@@ -33,7 +33,7 @@ impl Present {
                 path.starts_with(&files.root) || home.is_some_and(|home| path.starts_with(home));
             match folders.real(path) {
                 Some(real) => present.read_only.push(real),
-                None if is_writable => present.absent.push(path.clone()),
+                None if is_writable => present.absent.push(without_links(path)),
                 None => {}
             }
         }
@@ -44,6 +44,15 @@ impl Present {
             .collect();
         present
     }
+}
+
+/// The path of something that is not there, without links as far as there is something.
+fn without_links(path: &Path) -> PathBuf {
+    let nearest = path
+        .ancestors()
+        .find_map(|above| Some((fs::canonicalize(above).ok()?, above)));
+    let below = nearest.and_then(|(real, above)| Some(real.join(path.strip_prefix(above).ok()?)));
+    below.unwrap_or_else(|| path.to_owned())
 }
 
 /// The names in folders that were read, by folder; `None` for one that cannot be.

@@ -9,6 +9,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ResolveFlags};
+
 use crate::broker::Broker;
 use crate::refusal::Event;
 
@@ -18,6 +20,8 @@ const ASIDE: &str = ".set-aside-by-ringfence";
 /// Moves aside what has appeared.
 pub(super) fn look(absent: &[PathBuf], broker: &Broker) {
     for path in absent.iter().filter(|path| is_there(path)) {
+        // A link on the way is new too: there was none when the run began.
+        let path = link_on_the_way(path).unwrap_or(path);
         if let Ok(now) = set_aside(path) {
             broker.tell(Event::SetAside {
                 path: path.display().to_string(),
@@ -31,19 +35,30 @@ fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Gives what is at a path another name, one that is free.
+/// The outermost folder above a path that is a link.
+fn link_on_the_way(path: &Path) -> Option<&Path> {
+    let is_link =
+        |folder: &&Path| fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_symlink());
+    path.ancestors().skip(1).filter(is_link).last()
+}
+
+/// Gives what is at a path another name, one that is free. No link is followed on the way: who runs inside could lay one to a folder
+/// that he himself must not touch.
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
     const MOST: u32 = 100;
+    let (Some(folder), Some(own)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::other("a path without a folder"));
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let held = rustix::fs::openat2(CWD, folder, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
     for number in 0..MOST {
-        let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
+        let mut name: OsString = own.to_owned();
         name.push(ASIDE);
         if number > 0 {
             name.push(format!("-{number}"));
         }
-        let to = path.with_file_name(name);
-        let flags = rustix::fs::RenameFlags::NOREPLACE;
-        match rustix::fs::renameat_with(rustix::fs::CWD, path, rustix::fs::CWD, &to, flags) {
-            Ok(()) => return Ok(to),
+        match rustix::fs::renameat_with(&held, own, &held, &name, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(folder.join(name)),
             Err(rustix::io::Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
