@@ -19,7 +19,7 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
-pub(crate) use walk::{NEAR, WHOLE, Walk, walk};
+pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};
 
 /// Keeps what is in this process's memory out of core files and crash messages.
 ///
@@ -120,6 +120,15 @@ impl Ambient {
         })
     }
 
+    /// The caller's home directory: what the variable says, else what the system's list of users does.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        let named = self.host.get("HOME").map(PathBuf::from);
+        let usable = |path: &PathBuf| path.is_absolute() && path.parent().is_some();
+        named
+            .filter(usable)
+            .or_else(|| listed_home().filter(usable))
+    }
+
     /// The user's shell, `/bin/sh` where none is named.
     pub(crate) fn shell(&self) -> OsString {
         let named = self.host.get("SHELL").filter(|shell| !shell.is_empty());
@@ -213,6 +222,16 @@ pub(crate) fn file_names(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Re
 /// The user who owns a folder.
 pub(crate) fn owner(folder: &Path) -> Option<u32> {
     fs::metadata(folder).ok().map(|metadata| metadata.uid())
+}
+
+/// The home directory in the system's list of users (`passwd(5)`).
+fn listed_home() -> Option<PathBuf> {
+    let user = rustix::process::getuid().as_raw().to_string();
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let line = users
+        .lines()
+        .find(|line| line.split(':').nth(2) == Some(&user))?;
+    line.split(':').nth(5).map(PathBuf::from)
 }
 
 /// The folder at a path, links followed.

@@ -231,8 +231,10 @@ fn places<'a>(
     Places {
         root: loaded.root.clone(),
         directory: ambient.directory.clone(),
+        settings: settings_files(loaded, environment),
         git: gather::git_folders(&loaded.root),
-        home: folder("HOME"),
+        // The caller's own, whatever a file says: a home directory that is named in a file would leave the real one open.
+        home: ambient.home(),
         policy: home_policy(environment, around.agent),
         temporary: folder("TMPDIR"),
         runtime: folder("XDG_RUNTIME_DIR"),
@@ -252,6 +254,22 @@ fn places<'a>(
             .into_iter()
             .collect(),
     }
+}
+
+/// The files that the environment's settings come from, those that may still come, and what obeys git in this folder.
+fn settings_files(loaded: &Loaded, environment: &Environment) -> Vec<PathBuf> {
+    let own = environment.paths().into_iter().map(PathBuf::from);
+    let personal = [
+        ".env.local".to_owned(),
+        format!(".env.{}.local", environment.name),
+    ];
+    let mut files: Vec<PathBuf> = own
+        .chain(environment.personal.iter().map(PathBuf::from))
+        .collect();
+    files.push(".env".into());
+    files.extend(personal.map(PathBuf::from));
+    files.extend(gather::obeyed_by_git(&loaded.root));
+    files
 }
 
 fn home_policy(environment: &Environment, agent: Option<&Agent>) -> Home {
@@ -294,20 +312,75 @@ fn files_of_others<'a>(
             }
         }
     }
-    let wanted = |path: &str| of_another(loaded, environment, path).is_some();
-    if let Ok(walk) = ambient::walk(&loaded.root, ambient::NEAR, wanted, |_| {}) {
-        for path in walk.files.into_iter().chain(walk.links) {
-            let owner = of_another(loaded, environment, &path)
-                .flatten()
-                .unwrap_or("");
-            if !own.contains(&path.as_str())
-                && !found.iter().any(|(known, _)| *known == Path::new(&path))
-            {
-                found.push((PathBuf::from(path), owner));
+    // First where such files are kept, so that nothing else can use up what a walk may look at.
+    for place in KEPT.iter().copied().chain([""]) {
+        for (path, owner) in walk_for_others(loaded, environment, place) {
+            let is_own = path.to_str().is_some_and(|path| own.contains(&path));
+            if !is_own && !found.iter().any(|(known, _)| *known == path) {
+                found.push((path, owner));
             }
         }
     }
     (found, awaited)
+}
+
+/// Folders in which projects keep files of their environments.
+const KEPT: &[&str] = &[
+    "secrets",
+    ".secrets",
+    ".envs",
+    "envs",
+    "environments",
+    "deploy",
+    "config",
+    ".ringfence",
+];
+
+/// Files of others below a folder of the project, and folders that cannot be looked into: whoever owns one can open it again.
+fn walk_for_others<'a>(
+    loaded: &'a Loaded,
+    environment: &Environment,
+    place: &str,
+) -> Vec<(PathBuf, &'a str)> {
+    let folder = if place.is_empty() {
+        loaded.root.clone()
+    } else {
+        loaded.root.join(place)
+    };
+    let whole = |path: &str| {
+        if place.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{place}/{path}")
+        }
+    };
+    let wanted = |path: &str| of_another(loaded, environment, &whole(path)).is_some();
+    let Ok(walk) = ambient::walk(&folder, ambient::NEAR, wanted, |_| {}) else {
+        let is_there = !place.is_empty() && ambient::exists(&folder);
+        return is_there
+            .then(|| (PathBuf::from(place), ""))
+            .into_iter()
+            .collect();
+    };
+    let files = walk
+        .files
+        .into_iter()
+        .chain(walk.links)
+        .map(|path| whole(&path));
+    let mut found: Vec<(PathBuf, &str)> = files
+        .map(|path| {
+            let owner = of_another(loaded, environment, &path)
+                .flatten()
+                .unwrap_or("");
+            (PathBuf::from(path), owner)
+        })
+        .collect();
+    found.extend(
+        walk.locked
+            .iter()
+            .map(|path| (PathBuf::from(whole(path)), "")),
+    );
+    found
 }
 
 #[derive(PartialEq, Eq)]
@@ -393,13 +466,19 @@ pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
         Event::Published { port } => {
             format!("ringfence: the program's port {port} is at 127.0.0.1:{port}")
         }
-        Event::PortTaken { port } => format!(
-            "ringfence: the program's port {port} cannot be shown outside: somebody has 127.0.0.1:{port}; stop that, or use another port"
+        Event::PortTaken { port, reason } => format!(
+            "ringfence: the program's port {port} cannot be shown outside at 127.0.0.1:{port}: {reason}; stop what has it, or use another port"
+        ),
+        Event::PortOfAnother { port, environment } => format!(
+            "ringfence: the program's port {port} is not shown outside: 127.0.0.1:{port} is where `{environment}` looks for its own; use another port"
         ),
         Event::Needed { .. } => return None,
         Event::Appeared { path } => format!("ringfence: {path} appeared, and was hidden"),
         Event::SetAside { path, now } => format!(
             "ringfence: {path} was made during the run; other programs would run or obey it, so it is now {now}"
+        ),
+        Event::NotSetAside { path, reason } => format!(
+            "ringfence: {path} was made during the run, other programs would run or obey it, and it cannot be moved aside: {reason}; look at it"
         ),
         Event::Left { processes } => format!(
             "ringfence: {processes} {} left behind, and ended",
@@ -461,7 +540,13 @@ pub(crate) fn summary(events: &[Event]) -> Option<String> {
             None => refusal.target.clone(),
         })
         .collect();
+    const NAMED: usize = 10;
     let count = refusals.len();
+    let mut refusals = refusals;
+    if count > NAMED {
+        refusals.truncate(NAMED);
+        refusals.push(format!("{} more", count - NAMED));
+    }
     let noun = if count == 1 { "refusal" } else { "refusals" };
     (count > 0).then(|| format!("ringfence: {count} {noun}: {}", refusals.join(", ")))
 }

@@ -32,6 +32,7 @@ pub(crate) fn gather(root: &Path, ambient: &Ambient) -> Result<Survey, Failure> 
         files,
         links,
         left_out,
+        ..
     } = walk.map_err(|error| cannot_read(root, &error))?;
     input.links = links.into_iter().collect();
     let mut bytes = 0;
@@ -170,7 +171,48 @@ pub(crate) fn git_folders(root: &Path) -> Vec<PathBuf> {
     let shared = ambient::read_at_most(&repository.git.join("commondir"), 4096).ok();
     let shared = shared.and_then(|bytes| String::from_utf8(bytes).ok());
     let shared = shared.map(|path| repository.git.join(path.trim_end()));
-    std::iter::once(repository.git).chain(shared).collect()
+    let own: Vec<PathBuf> = std::iter::once(repository.git).chain(shared).collect();
+    // What belongs to submodules and other worktrees is obeyed just as well.
+    let inner = own
+        .iter()
+        .flat_map(|git| ["modules", "worktrees"].map(|name| git.join(name)));
+    let inner: Vec<PathBuf> = inner
+        .flat_map(|folder| ambient::git_folders_below(&folder))
+        .collect();
+    own.into_iter().chain(inner).collect()
+}
+
+/// What git obeys besides its own folders, as far as its configuration and layout say: a `.git` that is a file, folders of hooks and
+/// included files that the configuration names.
+pub(crate) fn obeyed_by_git(root: &Path) -> Vec<PathBuf> {
+    let Some(repository) = Repository::around(root) else {
+        return Vec::new();
+    };
+    let mut obeyed = Vec::new();
+    let marker = repository.top.join(".git");
+    if marker.is_file() {
+        obeyed.push(marker);
+    }
+    for folder in git_folders(root) {
+        let text = ambient::read_at_most(&folder.join("config"), MAX_FILE_BYTES).ok();
+        let text = text
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_default();
+        for line in text.lines() {
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
+            };
+            let value = value.trim().trim_matches('"');
+            match name.trim().to_ascii_lowercase().as_str() {
+                "hookspath" => obeyed.push(repository.top.join(value)),
+                "path" => obeyed.push(folder.join(value)),
+                _ => {}
+            }
+        }
+    }
+    // A path into the home directory is what its own rules are for.
+    obeyed.retain(|path| !path.components().any(|part| part.as_os_str() == "~"));
+    obeyed
 }
 
 /// The paths below a folder that git tracks; empty outside of a repository.

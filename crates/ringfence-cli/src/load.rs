@@ -35,7 +35,37 @@ pub(crate) struct Loaded {
 
 /// Reads the project around the working directory.
 pub(crate) fn load(ambient: &Ambient) -> Result<Loaded, Failure> {
-    load_at(root(&ambient.directory), ambient)
+    let root = root(&ambient.directory);
+    refuse_inner(&root)?;
+    load_at(root, ambient)
+}
+
+/// Refuses a manifest inside another one's project: whoever can write in a folder of a project could give it rules of his own there.
+fn refuse_inner(root: &Path) -> Result<(), Failure> {
+    if !ambient::exists(&root.join(MANIFEST)) || ambient::exists(&root.join(".git")) {
+        return Ok(());
+    }
+    let owner = ambient::owner(root);
+    let above = root
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| ambient::owner(folder) == owner);
+    for folder in above {
+        if ambient::exists(&folder.join(MANIFEST)) {
+            let message = format!(
+                "`{}` lies inside the project of `{}`, whose rules it would replace; nothing was started",
+                root.join(MANIFEST).display(),
+                folder.join(MANIFEST).display()
+            );
+            return Err(Failure::error(exit::REFUSED, message)
+                .hint("remove one of the two, or make the inner folder a repository of its own")
+                .into());
+        }
+        if ambient::exists(&folder.join(".git")) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the project in a folder.

@@ -16,6 +16,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -28,6 +29,9 @@ use ringfence_reach::plan::{Endpoint, Host, Plan, Unnamed};
 pub(crate) use diag::Lister;
 pub(crate) use publish::{Factory, keep};
 pub(crate) use relay::reason;
+
+/// How long it is looked for what belongs to others before a run that lets things through may connect.
+const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// What all parts of the broker share.
 #[derive(Clone)]
@@ -52,7 +56,7 @@ struct Shared {
     /// Who listens, as it was last looked at: inside, and on the host's loopback.
     listening: Mutex<(Vec<u16>, Vec<u16>)>,
     /// Addresses of other environments' hosts, where that had to be found out.
-    foreign: Mutex<BTreeMap<SocketAddr, String>>,
+    foreign: Mutex<BTreeMap<IpAddr, String>>,
     /// Where names are answered for a program without a network of its own.
     answerer: Mutex<Option<SocketAddr>>,
 }
@@ -149,7 +153,7 @@ impl Broker {
     }
 
     fn owner_of_address(&self, address: SocketAddr) -> Option<String> {
-        locked(&self.inner.foreign).get(&address).cloned()
+        locked(&self.inner.foreign).get(&address.ip()).cloned()
     }
 
     /// Answers for the connections that wait for the supervisor: where it makes them itself, by the plan; else they go on, and
@@ -161,21 +165,37 @@ impl Broker {
             tokio::task::spawn_local(observe::observe(broker, filter, listens));
             return;
         }
-        if self.lets_through() {
-            tokio::task::spawn_local(self.clone().find_foreign());
-        }
-        let policy = policy::ByPlan { broker };
-        tokio::task::spawn_local(connect::serve(filter, policy));
+        let policy = policy::ByPlan {
+            broker: broker.clone(),
+        };
+        tokio::task::spawn_local(async move {
+            if broker.lets_through() {
+                // Until it is known what is others', connections wait.
+                let _ = tokio::time::timeout(LOOK_UP, broker.find_foreign()).await;
+            }
+            connect::serve(filter, policy).await
+        });
     }
 
     /// Finds out which addresses other environments' names have: nothing else tells them apart where anything may be connected to.
-    async fn find_foreign(self) {
-        let foreign = self.plan().foreign.clone();
-        for foreign in foreign {
-            if let Host::Name(name) = &foreign.host
-                && let Ok(found) = tokio::net::lookup_host((name.as_str(), foreign.port)).await
-            {
-                let owned = found.map(|address| (address, foreign.environment.clone()));
+    async fn find_foreign(&self) {
+        let mut lookups = tokio::task::JoinSet::new();
+        for foreign in self.plan().foreign.clone() {
+            if let Host::Name(name) = foreign.host {
+                lookups.spawn(async move {
+                    let found = tokio::net::lookup_host((name.as_str(), foreign.port)).await;
+                    (
+                        foreign.environment,
+                        found.map(|found| found.collect::<Vec<_>>()),
+                    )
+                });
+            }
+        }
+        while let Some(found) = lookups.join_next().await {
+            if let Ok((environment, Ok(addresses))) = found {
+                let owned = addresses
+                    .into_iter()
+                    .map(|address| (address.ip(), environment.clone()));
                 locked(&self.inner.foreign).extend(owned);
             }
         }

@@ -38,10 +38,19 @@ pub enum Event {
         /// The port.
         port: u16,
     },
-    /// A port of the program cannot: somebody on the host has it.
+    /// A port of the program cannot.
     PortTaken {
         /// The port.
         port: u16,
+        /// The system's reason.
+        reason: String,
+    },
+    /// A port of the program is not shown outside, because it is another environment's address there.
+    PortOfAnother {
+        /// The port.
+        port: u16,
+        /// Whose it is.
+        environment: String,
     },
     /// A connection that nothing names was let through.
     Needed {
@@ -59,6 +68,13 @@ pub enum Event {
         path: String,
         /// Where it is now.
         now: String,
+    },
+    /// The same could not be moved aside.
+    NotSetAside {
+        /// The path.
+        path: String,
+        /// The system's reason.
+        reason: String,
     },
     /// The program left processes behind, which ended with it.
     Left {
@@ -104,7 +120,19 @@ const MOST: usize = 1000;
 impl Once {
     /// Whether it is new.
     pub(crate) fn is_new(&mut self, event: &Event) -> bool {
-        let is_new = !self.told.contains(&format!("{event:?}")) && self.told.len() < MOST;
-        is_new && self.told.insert(format!("{event:?}"))
+        let key = format!("{event:?}");
+        // What a program can bring about as often as it likes is bounded; what is done to its files is always told.
+        let is_bounded = matches!(
+            event,
+            Event::Refused(_)
+                | Event::Published { .. }
+                | Event::PortTaken { .. }
+                | Event::Unreachable { .. }
+                | Event::Needed { .. }
+        );
+        if self.told.contains(&key) || (is_bounded && self.told.len() >= MOST) {
+            return false;
+        }
+        self.told.insert(key)
     }
 }

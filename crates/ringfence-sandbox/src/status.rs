@@ -181,6 +181,9 @@ fn mend(step: &str, whole: &str, number: Option<i32>, machine: &Machine) -> Vec<
         ("system call filter", _) => &[
             "the kernel has no seccomp filter, or a filter around this process has taken its place",
         ],
+        ("hidden path" | "read-only path" | "home directory" | "socket" | "mounts", _) => &[
+            "what lies at that path keeps the barrier from being built: look at it, and move it away or mend its rights",
+        ],
         _ => {
             &["`--barrier=network-only` refuses connections without namespaces, and hides no file"]
         }

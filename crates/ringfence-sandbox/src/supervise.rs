@@ -76,6 +76,24 @@ pub enum StartError {
     Supervisor(#[source] io::Error),
 }
 
+impl StartError {
+    /// Whether it is the machine that does not allow a step. What fails for a reason in the project or the home directory would
+    /// otherwise let a hostile layout choose the level.
+    #[must_use]
+    pub fn is_of_machine(&self) -> bool {
+        let Self::Step { step, subject, .. } = self else {
+            return false;
+        };
+        match step.as_str() {
+            "mounts" => matches!(subject.as_str(), "/" | "/proc" | "/dev"),
+            "namespaces" | "user map" | "session keyring" | "loopback" | "list of listeners"
+            | "name answerer" | "Landlock" | "capabilities" | "no new privileges"
+            | "system call filter" => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<Failed> for StartError {
     fn from(failed: Failed) -> Self {
         Self::Step {
@@ -133,6 +151,7 @@ pub(crate) fn start_with(
     loop {
         match Attempt::begin(plan, &program, &present, level) {
             Ok(attempt) => return attempt.run(plan, level, &present.absent, streams, tell),
+            Err(error) if !error.is_of_machine() => return Err(error),
             Err(StartError::Step {
                 step,
                 subject,

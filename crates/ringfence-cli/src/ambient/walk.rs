@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was found below a folder; paths are from there, with `/` between their parts, sorted.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub(crate) struct Walk {
     pub(crate) files: Vec<String>,
     /// Wanted names that are links: they are there, and what they lead to is read where it is.
     pub(crate) links: Vec<String>,
+    /// Folders that this user may not look into.
+    pub(crate) locked: Vec<String>,
     /// What was left out, and why.
     pub(crate) left_out: Vec<(String, String)>,
 }
@@ -77,6 +79,9 @@ pub(crate) fn walk(
             Ok(entries) => entries,
             Err(error) if folder.is_empty() => return Err(error),
             Err(error) => {
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    walk.locked.push(folder.clone());
+                }
                 walk.left_out.push((folder, error.to_string()));
                 continue;
             }
@@ -115,6 +120,29 @@ pub(crate) fn walk(
         }
     }
     Ok(sorted(walk))
+}
+
+/// The folders below one in which git keeps a configuration or the way to another: submodules and worktrees.
+pub(crate) fn git_folders_below(folder: &Path) -> Vec<PathBuf> {
+    const DEPTH: usize = 4;
+    const MOST: usize = 500;
+    let mut found = Vec::new();
+    let mut open = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let inner = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        for path in inner.map(|entry| entry.path()) {
+            if found.len() >= MOST {
+                return found;
+            }
+            if path.join("HEAD").exists() {
+                found.push(path);
+            } else if depth < DEPTH {
+                open.push((path, depth + 1));
+            }
+        }
+    }
+    found
 }
 
 fn is_entered(folder: &str, name: &str) -> bool {

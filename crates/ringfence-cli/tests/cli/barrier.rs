@@ -382,3 +382,167 @@ fn the_programs_end_is_ours() {
     assert_eq!(end(&run(&["no-such-program"])), (Some(127), None));
     assert_eq!(end(&run(&["/etc/passwd"])), (Some(126), None));
 }
+
+/// What one run prepares for the next, and what the next then prints.
+fn in_two_runs(world: &World, first: &str, second: &str) -> Outcome {
+    let _ = world.ringfence(&["run", "dev", "--", "sh", "-c", first]);
+    world.ringfence(&["run", "dev", "--", "sh", "-c", second])
+}
+
+/// A project with something to steal.
+fn treasury() -> World {
+    let world = World::new(&[
+        (".env.dev", "A=1\n"),
+        (".env.prod", "KEY=canary\n"),
+        ("secrets/prod.json", "{\"key\": \"canary\"}\n"),
+        (".git/hooks/pre-commit", "#!/bin/sh\n"),
+        (".git/config", "[core]\n"),
+        (".git/HEAD", "ref: refs/heads/main\n"),
+    ]);
+    fs::create_dir_all(world.home().join(".aws")).unwrap();
+    fs::write(world.home().join(".aws/credentials"), "canary\n").unwrap();
+    fs::write(world.home().join(".bashrc"), "true\n").unwrap();
+    world
+}
+
+#[test]
+fn the_rules_cannot_be_written_for_the_next_run() {
+    let world = treasury();
+    if !can_build(&world) {
+        return;
+    }
+    let steal = "cat secrets/prod.json ~/.aws/credentials .env.prod 2>&1";
+    for prepare in [
+        "echo 'B=./secrets/prod.json' >>.env.dev; echo 'C=~/.aws/credentials' >>.env.dev",
+        "echo 'B=./secrets/prod.json' >.env.local; echo 'C=~/.aws/credentials' >>.env.local",
+        "ln -s .env.prod .env.dev.local",
+        "echo 'HOME=/nowhere' >.env",
+        "chmod 000 secrets ~/.aws",
+        "mkdir envs; ln -s /run envs/prod.env",
+        "mkdir -p many; cd many; seq 5000 | xargs touch",
+    ] {
+        let steal = format!("chmod 755 secrets ~/.aws 2>/dev/null; echo $KEY; {steal}");
+        let outcome = in_two_runs(&world, prepare, &steal);
+        assert!(!outcome.stdout.contains("canary"), "{prepare}: {outcome:?}");
+        assert!(
+            !outcome.stderr.contains("network-only"),
+            "{prepare}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_protected_cannot_be_moved_with_its_folder() {
+    let world = treasury();
+    if !can_build(&world) {
+        return;
+    }
+    for prepare in ["chmod 555 .", "chmod 000 .git", "true"] {
+        let attack = "chmod 755 . .git; mv .git .git2; mkdir -p .git/hooks; echo evil >.git/hooks/pre-commit; echo evil >.git/commondir";
+        let _ = in_two_runs(&world, prepare, attack);
+        let hook = fs::read_to_string(world.path(".git/hooks/pre-commit"));
+        assert_eq!(hook.ok().as_deref(), Some("#!/bin/sh\n"), "{prepare}");
+        assert!(!world.path(".git/commondir").exists(), "{prepare}");
+    }
+}
+
+#[test]
+fn setting_aside_harms_nobody_and_does_not_tire() {
+    let world = treasury();
+    if !can_build(&world) {
+        return;
+    }
+    let victim = world.project().parent().unwrap().join("victim");
+    fs::create_dir_all(victim.join("bin")).unwrap();
+    fs::create_dir_all(victim.join("systemd/user")).unwrap();
+    let link = format!(
+        "ln -s {} ~/.local; ln -s {} ~/.config",
+        victim.display(),
+        victim.display()
+    );
+    let _ = world.ringfence(&["run", "dev", "--", "sh", "-c", &link]);
+    assert!(
+        victim.join("bin").exists() && victim.join("systemd/user").exists(),
+        "what a link leads to is not touched"
+    );
+    assert!(
+        !world.home().join(".config/systemd").exists(),
+        "and is not obeyed"
+    );
+    let fill = "for n in '' $(seq -f -%.0f 1 120); do echo x >~/.zshrc.set-aside-by-ringfence$n; done; for n in 1 2 3; do echo evil >~/.zshrc; sleep 0.1; done";
+    let outcome = world.ringfence(&["run", "dev", "--", "sh", "-c", fill]);
+    assert!(!world.home().join(".zshrc").exists(), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains(".zshrc was made during the run"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_port_where_another_environment_looks_is_not_shown() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let world = World::new(&[
+        (".env.dev", "A=1\n"),
+        (
+            ".env.prod",
+            &format!("DB_URL=postgres://u:p@127.0.0.1:{port}/app\n"),
+        ),
+    ]);
+    if !can_build(&world) {
+        return;
+    }
+    let program = format!(
+        "import socket,time\ns=socket.create_server(('127.0.0.1',{port}))\ntime.sleep(0.5)\n"
+    );
+    let mut child = world
+        .command()
+        .args(["run", "dev", "--", "python3", "-c", &program])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    stderr.read_to_string(&mut said).unwrap();
+    child.wait().unwrap();
+    assert!(said.contains("where `prod` looks for its own"), "{said}");
+}
+
+#[test]
+fn rules_inside_a_project_do_not_replace_its_own() {
+    let world = World::new(&[
+        ("ringfence.toml", "version = 1\n"),
+        (".env.dev", "A=1\n"),
+        (".env.prod", "KEY=canary\n"),
+        (
+            "web/ringfence.toml",
+            "version = 1\n[environments]\ndev = { barrier = \"off\" }\n",
+        ),
+        ("web/.env.dev", "A=2\n"),
+    ])
+    .below("web");
+    let (outcome, started) = world.try_start(&["run", "dev"]);
+    assert_eq!((outcome.code, started), (Some(78), false), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("inside the project of"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn without_a_variable_for_it_the_home_directory_is_known_all_the_same() {
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    let mut command = world.command();
+    let explained = command
+        .env_remove("HOME")
+        .args(["run", "dev", "--explain"])
+        .output()
+        .unwrap();
+    let page = Outcome::of(&explained).stdout;
+    assert!(page.contains("/.aws") && page.contains("guarded"), "{page}");
+}

@@ -28,6 +28,8 @@ pub struct Places<'a> {
     pub root: PathBuf,
     /// Where the command is started.
     pub directory: PathBuf,
+    /// Files that say what this environment may reach: they are the rules, and cannot be changed from inside.
+    pub settings: Vec<PathBuf>,
     /// Folders in which git keeps what it obeys: `.git`, and those that a worktree shares.
     pub git: Vec<PathBuf>,
     /// The caller's home directory.
@@ -322,7 +324,7 @@ const CACHES: &[&str] = &[
 const PROJECT: &[&str] = &["ringfence.toml", ".ringfence", ".envrc", ".vscode", ".idea"];
 
 /// In a folder of git: what it runs, and what tells it to.
-const GIT: &[&str] = &["hooks", "config", "config.worktree"];
+const GIT: &[&str] = &["hooks", "config", "config.worktree", "commondir", "gitdir"];
 
 /// Folders that every run has of its own: temporary files, sockets, shared memory.
 const PRIVATE: &[&str] = &["/tmp", "/var/tmp", "/run", "/dev/shm"];
@@ -399,6 +401,8 @@ pub(super) fn files(input: &Input<'_>) -> Files {
 
 fn in_project(places: &Places<'_>) -> Vec<PathBuf> {
     let own = PROJECT.iter().map(|path| places.root.join(path));
+    let settings = places.settings.iter().map(|path| places.root.join(path));
+    let own = own.chain(settings);
     let git = places.git.iter();
     own.chain(git.flat_map(|folder| GIT.iter().map(|path| folder.join(path))))
         .collect()

@@ -63,7 +63,11 @@ async fn serve_datagrams(broker: Broker, socket: std::rc::Rc<UdpSocket>) {
 }
 
 async fn serve_streams(broker: Broker, listener: TcpListener) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
         let broker = broker.clone();
         tokio::task::spawn_local(async move {
             // Who asks in vain for half a minute has left.

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::relay::pass_streams;
+use super::relay::{pass_streams, reason};
 use super::{Broker, Lister, Locals};
 use crate::enforce::local;
 use crate::refusal::Event;
@@ -23,6 +23,9 @@ use ringfence_reach::plan::Host;
 
 /// How often the lists are looked at.
 const PERIOD: Duration = Duration::from_millis(100);
+
+/// Most ports of the program that are shown.
+const MOST_PORTS: usize = 128;
 
 /// How long `listen` takes.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -162,7 +165,8 @@ impl Ports {
         self.published.retain(|port, _| wanted.contains_key(port));
         self.taken.retain(|port| wanted.contains_key(port));
         for (port, address) in wanted {
-            if !self.published.contains_key(&port) && !self.taken.contains(&port) {
+            let is_new = !self.published.contains_key(&port) && !self.taken.contains(&port);
+            if is_new && self.published.len() < MOST_PORTS {
                 self.show(port, address).await;
             }
         }
@@ -173,6 +177,13 @@ impl Ports {
             IpAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], port)),
             IpAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)),
         };
+        if let Some(environment) = self.broker.plan().owner(&Host::Local, port) {
+            // Its programs would take this one for their own server, and tell it their passwords.
+            let environment = environment.to_owned();
+            self.taken.insert(port);
+            self.broker.tell(Event::PortOfAnother { port, environment });
+            return;
+        }
         let mut tasks = Vec::new();
         for address in local(port) {
             match TcpListener::bind(address).await {
@@ -181,9 +192,10 @@ impl Ports {
                 }
                 // A machine without IPv6, or a port that somebody has on one of the two.
                 Err(_) if address.is_ipv6() => {}
-                Err(_) => {
+                Err(error) => {
                     self.taken.insert(port);
-                    self.broker.tell(Event::PortTaken { port });
+                    let reason = reason(&error);
+                    self.broker.tell(Event::PortTaken { port, reason });
                     return;
                 }
             }

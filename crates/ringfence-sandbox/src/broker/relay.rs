@@ -134,6 +134,9 @@ async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endp
     pass_streams(inner, &mut outer).await;
 }
 
+/// The first byte of a TLS greeting (RFC 8446, section 5.1: a record of type handshake).
+const HANDSHAKE: u8 = 22;
+
 /// The port of the web's TLS.
 const HTTPS: u16 = 443;
 
@@ -199,6 +202,11 @@ async fn greet(
             !matches!(verdict, Hello::Incomplete) || bytes.is_empty() || begun.len() > MOST;
         if !is_whole {
             continue;
+        }
+        let is_tls = begun.first() == Some(&HANDSHAKE);
+        if is_tls && !matches!(verdict, Hello::Tls { .. }) {
+            // Too long, broken, or read by two servers in two ways.
+            return Err(Some("a greeting that cannot be read".to_owned()));
         }
         check(&verdict, wanted)?;
         if matches!(

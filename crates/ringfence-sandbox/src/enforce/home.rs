@@ -71,7 +71,9 @@ fn pin(orders: &Orders<'_>) -> Result<(), Failed> {
     );
     // Outermost first: a later mount over an outer folder would cover the inner ones.
     for folder in folders {
-        let is_movable = folder.parent().is_some_and(is_writable);
+        let is_movable = folder
+            .parent()
+            .is_some_and(|above| is_own(above, orders.user));
         if is_movable {
             let held = Held::take(&folder).and_then(Held::put_back);
             held.on("mounts", folder.display())?;
@@ -80,8 +82,11 @@ fn pin(orders: &Orders<'_>) -> Result<(), Failed> {
     Ok(())
 }
 
-fn is_writable(folder: &Path) -> bool {
-    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
+/// Whether a folder's entries can be moved by this user: now, or after he has changed its mode.
+fn is_own(folder: &Path, user: u32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let is_owner = fs::metadata(folder).is_ok_and(|metadata| metadata.uid() == user);
+    is_owner || rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 fn put_back(held: Vec<Held>) -> Result<(), Failed> {

@@ -414,6 +414,8 @@ fn guard_kernel(orders: &Orders<'_>) -> Result<(), Failed> {
         "/proc/irq",
         "/proc/bus",
         "/proc/fs",
+        "/proc/mtrr",
+        "/proc/pressure",
     ] {
         let path = Path::new(path);
         if (orders.user == 0 || path == Path::new("/sys")) && path.exists() {

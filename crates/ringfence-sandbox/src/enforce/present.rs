@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ringfence_reach::plan::{Home, Plan};
@@ -31,17 +32,37 @@ impl Present {
         for path in &files.read_only {
             let is_writable =
                 path.starts_with(&files.root) || home.is_some_and(|home| path.starts_with(home));
-            match folders.real(path) {
-                Some(real) => present.read_only.push(real),
-                None if is_writable => present.absent.push(without_links(path)),
-                None => {}
+            match folders.find(path) {
+                Found::There(real) => present.read_only.push(real),
+                Found::Locked(folder) => present.hidden.push(folder),
+                Found::Absent if is_writable => present.absent.push(without_links(path)),
+                Found::Absent => {}
             }
         }
+        let bounds = Bounds::of(plan);
         let listed = files.hidden.iter().map(|hidden| &hidden.path);
-        present.hidden = listed
-            .chain(&files.awaited)
-            .filter_map(|path| folders.real(path))
-            .collect();
+        for path in listed.chain(&files.awaited) {
+            match folders.find(path) {
+                Found::There(real) if bounds.allows(&real) => present.hidden.push(real),
+                Found::Locked(folder) => present.hidden.push(folder),
+                Found::There(_) | Found::Absent => {}
+            }
+        }
+        // Credentials that are not there could be made to say what tools run.
+        if let Some(home) = home {
+            let own = files
+                .hidden
+                .iter()
+                .filter(|hidden| hidden.environment.is_none());
+            let own = own
+                .map(|hidden| &hidden.path)
+                .filter(|path| path.starts_with(home));
+            for path in own {
+                if matches!(folders.find(path), Found::Absent) {
+                    present.absent.push(without_links(path));
+                }
+            }
+        }
         present
     }
 }
@@ -59,22 +80,31 @@ fn without_links(path: &Path) -> PathBuf {
 #[derive(Default)]
 struct Folders(BTreeMap<PathBuf, Option<HashSet<OsString>>>);
 
-impl Folders {
-    /// The path without links; `None` where nothing is there, or a link leads nowhere.
-    fn real(&mut self, path: &Path) -> Option<PathBuf> {
-        self.has(path)
-            .then(|| fs::canonicalize(path).ok())
-            .flatten()
-    }
+/// What became of looking for a path.
+enum Found {
+    /// It is there; without links.
+    There(PathBuf),
+    /// Nothing is there.
+    Absent,
+    /// It cannot be told, because this folder cannot be entered. Whoever owns it can open it again, so it is taken whole.
+    Locked(PathBuf),
+}
 
-    fn has(&mut self, path: &Path) -> bool {
+impl Folders {
+    fn find(&mut self, path: &Path) -> Found {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return path.exists();
+            return Found::Absent;
         };
-        match self.names(folder) {
-            Some(names) => names.contains(name),
-            // A folder that cannot be listed may be entered all the same.
-            None => fs::symlink_metadata(path).is_ok(),
+        if self
+            .names(folder)
+            .is_some_and(|names| !names.contains(name))
+        {
+            return Found::Absent;
+        }
+        match fs::canonicalize(path) {
+            Ok(real) => Found::There(real),
+            Err(error) if is_missing(&error) => Found::Absent,
+            Err(_) => locked(path),
         }
     }
 
@@ -101,10 +131,62 @@ impl Folders {
     }
 }
 
+/// The innermost folder above a path that can be seen, because the next one cannot be entered.
+fn locked(path: &Path) -> Found {
+    let seen = path
+        .ancestors()
+        .skip(1)
+        .find_map(|folder| fs::canonicalize(folder).ok());
+    match seen {
+        Some(folder) if folder.parent().is_some() => Found::Locked(folder),
+        _ => Found::Absent,
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    // A link to itself leads nowhere either.
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG)
+    )
+}
+
+/// Where links in the project may lead to with what is hidden: a mask over the system's own folders would only keep programs from
+/// starting.
+struct Bounds {
+    inside: Vec<PathBuf>,
+}
+
+impl Bounds {
+    fn of(plan: &Plan) -> Self {
+        let files = &plan.files;
+        let inside = [Some(&files.root), files.home.as_ref()];
+        Self {
+            inside: inside
+                .into_iter()
+                .flatten()
+                .filter_map(|path| fs::canonicalize(path).ok())
+                .collect(),
+        }
+    }
+
+    fn allows(&self, real: &Path) -> bool {
+        const SYSTEM: &[&str] = &[
+            "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys",
+            "/usr",
+        ];
+        if self.inside.iter().any(|folder| folder.starts_with(real)) {
+            return false;
+        }
+        let is_inside = self.inside.iter().any(|folder| real.starts_with(folder));
+        is_inside || (real.is_file() && !SYSTEM.iter().any(|folder| real.starts_with(folder)))
+    }
+}
+
 fn list(folder: &Path) -> Option<HashSet<OsString>> {
     match fs::read_dir(folder) {
         Ok(entries) => Some(entries.flatten().map(|entry| entry.file_name()).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(HashSet::new()),
+        Err(error) if is_missing(&error) => Some(HashSet::new()),
         Err(_) => None,
     }
 }

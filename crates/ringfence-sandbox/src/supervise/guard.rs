@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ResolveFlags};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, reason};
 use crate::refusal::Event;
 
 /// What is added to the name of what is moved aside.
@@ -22,12 +22,17 @@ pub(super) fn look(absent: &[PathBuf], broker: &Broker) {
     for path in absent.iter().filter(|path| is_there(path)) {
         // A link on the way is new too: there was none when the run began.
         let path = link_on_the_way(path).unwrap_or(path);
-        if let Ok(now) = set_aside(path) {
-            broker.tell(Event::SetAside {
+        let event = match set_aside(path) {
+            Ok(now) => Event::SetAside {
                 path: path.display().to_string(),
                 now: now.display().to_string(),
-            });
-        }
+            },
+            Err(error) => Event::NotSetAside {
+                path: path.display().to_string(),
+                reason: reason(&error),
+            },
+        };
+        broker.tell(event);
     }
 }
 
@@ -45,7 +50,7 @@ fn link_on_the_way(path: &Path) -> Option<&Path> {
 /// Gives what is at a path another name, one that is free. No link is followed on the way: who runs inside could lay one to a folder
 /// that he himself must not touch.
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    const MOST: u32 = 100;
+    const MOST: u32 = 10_000;
     let (Some(folder), Some(own)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::other("a path without a folder"));
     };
@@ -55,7 +60,9 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
         let mut name: OsString = own.to_owned();
         name.push(ASIDE);
         if number > 0 {
-            name.push(format!("-{number}"));
+            // Names can be taken on purpose, but not those that nobody knows beforehand.
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            name.push(format!("-{}", now.unwrap_or_default().as_nanos()));
         }
         match rustix::fs::renameat_with(&held, own, &held, &name, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(folder.join(name)),

@@ -52,9 +52,7 @@ pub(super) fn start(
             let error = ambient::not_executed(error, &command.program, &start.block);
             Err(start.not_executed(&command.program, error))
         }
-        Err(error)
-            if demand.required == Level::ConfigOnly && matches!(error, StartError::Step { .. }) =>
-        {
+        Err(error) if demand.required == Level::ConfigOnly && error.is_of_machine() => {
             let obstacle = ringfence_sandbox::status::obstacle(&error, demand.wanted);
             output.say(&format!(
                 "ringfence: no barrier can be built here ({}: {}), so nothing is enforced; `ringfence doctor` says what mends it",
@@ -164,8 +162,9 @@ fn say_end(events: &[Event], plan: &Plan, wall: &Wall, output: &mut Output) {
 fn not_built(start: &Start, error: &ringfence_sandbox::StartError, demand: Demand) -> Failure {
     let obstacle = ringfence_sandbox::status::obstacle(error, demand.wanted);
     let message = format!(
-        "the barrier `{}` that `{}` requires cannot be built here; nothing was started",
-        demand.required, start.name
+        "the barrier `{}` of `{}` cannot be built here; nothing was started",
+        demand.required.max(Level::NetworkOnly),
+        start.name
     );
     Failure::error(exit::NOT_SET_UP, message)
         .caused_by(format!("{}: {}", obstacle.step, obstacle.reason))
