@@ -455,16 +455,13 @@ fn of_another<'a>(
 /// The words for an event, on one line.
 pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
     let line = match event {
-        Event::Built { .. } => return None,
+        Event::Built { .. } | Event::Published { .. } => return None,
         Event::Weakened { from, step, reason } => format!(
             "ringfence: the barrier `{from}` cannot be built here ({step}: {reason}); `ringfence doctor` says what mends it"
         ),
         Event::Refused(refusal) => format!("ringfence: blocked {}", refused(refusal, environment)),
         Event::Unreachable { target, reason } => {
             format!("ringfence: {target} cannot be reached from this machine: {reason}")
-        }
-        Event::Published { port } => {
-            format!("ringfence: the program's port {port} is at 127.0.0.1:{port}")
         }
         Event::PortTaken { port, reason } => format!(
             "ringfence: the program's port {port} cannot be shown outside at 127.0.0.1:{port}: {reason}; stop what has it, or use another port"

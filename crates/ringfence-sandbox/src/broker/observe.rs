@@ -3,10 +3,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SocketType, sockopt};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use tokio::sync::Notify;
 
 use super::Broker;
@@ -39,11 +41,13 @@ pub(super) async fn observe(
         if events.contains(PollFlags::IN) {
             // A caller that has gone meanwhile, or was killed, leaves nothing to answer.
             if let Ok(call) = receive(listener.get_ref().as_fd()) {
-                let address = address(&call);
+                let address = address(&call)
+                    .filter(|address| broker.is_refused(*address) && is_meant(&call, *address));
+                let listens_now = i64::from(call.number) == libc::SYS_listen;
                 proceed(listener.get_ref().as_fd(), call.id);
                 match address {
                     Some(address) => broker.note(address),
-                    None if i64::from(call.number) == libc::SYS_listen => listens.notify_one(),
+                    None if listens_now => listens.notify_one(),
                     None => {}
                 }
             }
@@ -79,25 +83,37 @@ fn parse(bytes: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.to_canonical(), port))
 }
 
+/// Whether a refusal is worth telling: many programs connect a datagram socket to some address only to learn their own, and send
+/// nothing. Questions of DNS are meant.
+fn is_meant(call: &Call, address: SocketAddr) -> bool {
+    const DNS: u16 = 53;
+    let socket_type = || {
+        let process = pidfd_open(Pid::from_raw(call.thread)?, PidfdFlags::empty()).ok()?;
+        let number = RawFd::try_from(call.arguments.first()? & u64::from(u32::MAX)).ok()?;
+        let socket = pidfd_getfd(process, number, PidfdGetfdFlags::empty()).ok()?;
+        sockopt::socket_type(socket).ok()
+    };
+    address.port() == DNS || socket_type() != Some(SocketType::DGRAM)
+}
+
 impl Broker {
+    /// Whether the inner network has nothing at an address, or what is there would be another environment's outside.
+    fn is_refused(&self, address: SocketAddr) -> bool {
+        let is_served = self
+            .inside()
+            .listeners
+            .iter()
+            .any(|(known, _)| *known == address);
+        !is_served && !address.ip().is_unspecified() && address.port() != 0
+    }
+
     /// Tells of an attempt that the inner network refuses.
     fn note(&self, address: SocketAddr) {
         let (ip, port) = (address.ip(), address.port());
-        if ip.is_unspecified() || port == 0 {
-            return;
-        }
         if ip.is_loopback() {
             // What nobody declares on the loopback is the program's own business, unless it is another environment's.
-            let is_served = self
-                .inside()
-                .listeners
-                .iter()
-                .any(|(known, _)| *known == address);
-            if let Some(owner) = self
-                .plan()
-                .owner(&Host::Local, port)
-                .filter(|_| !is_served && ip == Ipv4Addr::LOCALHOST)
-            {
+            let owner = self.plan().owner(&Host::Local, port);
+            if let Some(owner) = owner.filter(|_| ip == Ipv4Addr::LOCALHOST) {
                 self.refuse(
                     Refused::Connection,
                     format!("localhost:{port}"),
@@ -106,15 +122,7 @@ impl Broker {
             }
             return;
         }
-        let is_declared = self.inside().addresses.contains(&ip)
-            && self
-                .inside()
-                .listeners
-                .iter()
-                .any(|(known, _)| *known == address);
-        if !is_declared {
-            let owner = self.plan().owner(&Host::Address(ip), port);
-            self.refuse(Refused::Connection, address.to_string(), owner);
-        }
+        let owner = self.plan().owner(&Host::Address(ip), port);
+        self.refuse(Refused::Connection, address.to_string(), owner);
     }
 }
