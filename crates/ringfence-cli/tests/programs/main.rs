@@ -3,6 +3,13 @@
 //! Databases, TLS, terminals and debuggers are in `tests/barrier`. A program that is not installed is a visible skip, unless
 //! `RINGFENCE_TEST_REQUIRES` names it. Traffic stays on the loopback.
 #![cfg(target_os = "linux")]
+#![expect(clippy::disallowed_methods, reason = "tests start processes")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a failing test panics"
+)]
 
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]

@@ -360,18 +360,18 @@ impl Watch {
 
     /// Watches the nearest folders that are there.
     fn follow(&self) {
-        let nearest = |path: &PathBuf| {
-            path.ancestors()
-                .skip(1)
+        let above = |paths: &[PathBuf]| -> BTreeSet<PathBuf> {
+            let folders = paths.iter().filter_map(|path| path.parent());
+            folders.map(PathBuf::from).collect()
+        };
+        let nearest = |folder: PathBuf| {
+            folder
+                .ancestors()
                 .find(|folder| folder.is_dir())
                 .map(PathBuf::from)
         };
-        let absent = self.absent.iter().filter_map(nearest);
-        let above = self
-            .hidden
-            .iter()
-            .filter_map(|path| path.parent().map(PathBuf::from));
-        let folders: BTreeSet<PathBuf> = above.chain(absent).collect();
+        let mut folders = above(&self.hidden);
+        folders.extend(above(&self.absent).into_iter().filter_map(nearest));
         let flags = inotify::WatchFlags::CREATE
             | inotify::WatchFlags::MOVED_TO
             | inotify::WatchFlags::ONLYDIR;

@@ -35,7 +35,7 @@ impl Present {
             match folders.find(path) {
                 Found::There(real) => present.read_only.push(real),
                 Found::Locked(folder) => present.hidden.push(folder),
-                Found::Absent if is_writable => present.absent.push(without_links(path)),
+                Found::Absent if is_writable => present.absent.push(folders.without_links(path)),
                 Found::Absent => {}
             }
         }
@@ -59,7 +59,7 @@ impl Present {
                 .filter(|path| path.starts_with(home));
             for path in own {
                 if matches!(folders.find(path), Found::Absent) {
-                    present.absent.push(without_links(path));
+                    present.absent.push(folders.without_links(path));
                 }
             }
         }
@@ -67,18 +67,13 @@ impl Present {
     }
 }
 
-/// The path of something that is not there, without links as far as there is something.
-fn without_links(path: &Path) -> PathBuf {
-    let nearest = path
-        .ancestors()
-        .find_map(|above| Some((fs::canonicalize(above).ok()?, above)));
-    let below = nearest.and_then(|(real, above)| Some(real.join(path.strip_prefix(above).ok()?)));
-    below.unwrap_or_else(|| path.to_owned())
-}
-
 /// The names in folders that were read, by folder; `None` for one that cannot be.
 #[derive(Default)]
-struct Folders(BTreeMap<PathBuf, Option<HashSet<OsString>>>);
+struct Folders {
+    names: BTreeMap<PathBuf, Option<HashSet<OsString>>>,
+    /// Folders without links, by folder.
+    real: BTreeMap<PathBuf, PathBuf>,
+}
 
 /// What became of looking for a path.
 enum Found {
@@ -108,14 +103,28 @@ impl Folders {
         }
     }
 
+    /// The path of something that is not there, without links as far as there is something.
+    fn without_links(&mut self, path: &Path) -> PathBuf {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return path.to_owned();
+        };
+        if !self.real.contains_key(folder) {
+            let real = fs::canonicalize(folder).unwrap_or_else(|_| self.without_links(folder));
+            self.real.insert(folder.to_owned(), real);
+        }
+        self.real
+            .get(folder)
+            .map_or_else(|| path.to_owned(), |folder| folder.join(name))
+    }
+
     fn names(&mut self, folder: &Path) -> Option<&HashSet<OsString>> {
-        if !self.0.contains_key(folder) {
+        if !self.names.contains_key(folder) {
             let above = folder
                 .parent()
-                .filter(|above| self.0.contains_key(*above))
+                .filter(|above| self.names.contains_key(*above))
                 .map(Path::to_owned);
             let is_missing = above.is_some_and(|above| {
-                let names = self.0.get(&above).and_then(Option::as_ref);
+                let names = self.names.get(&above).and_then(Option::as_ref);
                 names.is_some_and(|names| {
                     folder.file_name().is_some_and(|name| !names.contains(name))
                 })
@@ -125,9 +134,9 @@ impl Folders {
             } else {
                 list(folder)
             };
-            self.0.insert(folder.to_owned(), names);
+            self.names.insert(folder.to_owned(), names);
         }
-        self.0.get(folder).and_then(Option::as_ref)
+        self.names.get(folder).and_then(Option::as_ref)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Init watches the folders and says when something appears: a watch takes the kernel milliseconds to give up, and nobody waits
 //! for init.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -19,7 +20,13 @@ const ASIDE: &str = ".set-aside-by-ringfence";
 
 /// Moves aside what has appeared.
 pub(super) fn look(absent: &[PathBuf], broker: &Broker) {
-    for path in absent.iter().filter(|path| is_there(path)) {
+    // Most of their folders are not there either, and one question answers for all in one.
+    let mut folders: BTreeMap<&Path, bool> = BTreeMap::new();
+    let mut may_be = |path: &Path| {
+        let folder = path.parent().unwrap_or(path);
+        *folders.entry(folder).or_insert_with(|| is_there(folder))
+    };
+    for path in absent.iter().filter(|path| may_be(path) && is_there(path)) {
         // A link on the way is new too: there was none when the run began.
         let path = link_on_the_way(path).unwrap_or(path);
         let event = match set_aside(path) {
