@@ -4,7 +4,7 @@
 //! Init watches the folders and says when something appears: a watch takes the kernel milliseconds to give up, and nobody waits
 //! for init.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -21,12 +21,13 @@ const ASIDE: &str = ".set-aside-by-ringfence";
 /// Moves aside what has appeared.
 pub(super) fn look(absent: &[PathBuf], broker: &Broker) {
     // Most of their folders are not there either, and one question answers for all in one.
-    let mut folders: BTreeMap<&Path, bool> = BTreeMap::new();
-    let mut may_be = |path: &Path| {
-        let folder = path.parent().unwrap_or(path);
-        *folders.entry(folder).or_insert_with(|| is_there(folder))
-    };
-    for path in absent.iter().filter(|path| may_be(path) && is_there(path)) {
+    let folders: BTreeSet<&Path> = absent.iter().filter_map(|path| path.parent()).collect();
+    let there: BTreeSet<&Path> = folders
+        .into_iter()
+        .filter(|folder| is_there(folder))
+        .collect();
+    let may_be = |path: &&PathBuf| path.parent().is_some_and(|folder| there.contains(folder));
+    for path in absent.iter().filter(may_be).filter(|path| is_there(path)) {
         // A link on the way is new too: there was none when the run began.
         let path = link_on_the_way(path).unwrap_or(path);
         let event = match set_aside(path) {
