@@ -10,6 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::world::{Outcome, World};
@@ -40,6 +41,18 @@ fn server(word: &'static str) -> u16 {
         }
     });
     port
+}
+
+/// A port that nobody has, and that nobody is given by chance: below those that the system gives out.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 100 * 100).unwrap();
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A command that reads what a port of 127.0.0.1 says.
@@ -173,11 +186,7 @@ fn a_port_of_the_program_is_there_outside_and_gone_with_it() {
     if !can_build(&world) {
         return;
     }
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let program = format!(
         "import socket\ns=socket.create_server(('127.0.0.1',{port}))\nfor _ in range(2):\n c,_=s.accept(); c.sendall(b'inside'); c.close()\n"
     );
@@ -227,11 +236,7 @@ fn said_by(port: u16) -> String {
 
 #[test]
 fn a_setting_that_names_the_programs_own_port_does_not_take_it() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let world = World::new(&[(".env.dev", &format!("APP_URL=http://localhost:{port}\n"))]);
     if !can_build(&world) {
         return;
@@ -480,11 +485,7 @@ fn setting_aside_harms_nobody_and_does_not_tire() {
 
 #[test]
 fn a_port_where_another_environment_looks_is_not_shown() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let world = World::new(&[
         (".env.dev", "A=1\n"),
         (

@@ -7,7 +7,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    clippy::panic,
     reason = "a failing test panics"
 )]
 

@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
@@ -22,6 +23,14 @@ use crate::wire::{self, Kind, Message};
 
 /// How long a group's signal may take from one member to the next.
 const CANARY_MS: i64 = 20;
+
+/// After which time a program is no short one.
+const SETTLED: Duration = Duration::from_millis(20);
+/// The same, as the kernel takes it.
+const SETTLED_TIMEOUT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
 
 /// Sets everything up, starts the program, and stays until it has ended. Does not come back but with what failed.
 pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> {
@@ -47,14 +56,11 @@ pub(super) fn run(orders: &Orders<'_>, control: &OwnedFd) -> Result<(), Failed> 
     }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).during("init")?;
     let_go();
-    // The program need not wait for it.
-    let watch = (orders.level >= Level::NoPidns)
-        .then(|| Watch::new(orders))
-        .flatten();
     let init = Init {
         control,
         signals,
-        watch,
+        watch: None,
+        watched: (orders.level >= Level::NoPidns).then_some(orders),
         program,
         has_own_processes: orders.level == Level::Full,
         seen: Vec::new(),
@@ -103,6 +109,8 @@ struct Init<'a> {
     control: &'a OwnedFd,
     signals: OwnedFd,
     watch: Option<Watch>,
+    /// What is to be watched as soon as the program has run for a while.
+    watched: Option<&'a Orders<'a>>,
     program: i32,
     /// Whether the process table shows nothing but what runs inside.
     has_own_processes: bool,
@@ -112,7 +120,11 @@ struct Init<'a> {
 
 impl Init<'_> {
     fn stay(mut self) {
+        let begun = Instant::now();
         loop {
+            if self.watched.is_some() && begun.elapsed() >= SETTLED {
+                self.begin_to_watch();
+            }
             let watched = self.watch.as_ref().map(|watch| watch.descriptor.as_fd());
             let mut ready = vec![
                 PollFd::new(&self.signals, PollFlags::IN),
@@ -121,7 +133,9 @@ impl Init<'_> {
             ready.extend(
                 watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)),
             );
-            if poll(&mut ready, None).is_err() {
+            let settled = self.watched.is_some().then_some(&SETTLED_TIMEOUT);
+            let polled = poll(&mut ready, settled);
+            if polled.is_err() {
                 continue;
             }
             let [signals, control, watched] =
@@ -135,6 +149,15 @@ impl Init<'_> {
             if control && !self.asked() {
                 return;
             }
+        }
+    }
+
+    /// Begins to watch, and looks for what appeared before: a short program is not kept waiting for it, and the supervisor looks once
+    /// more at the end.
+    fn begin_to_watch(&mut self) {
+        self.watch = self.watched.take().and_then(Watch::new);
+        if let Some(watch) = &self.watch {
+            watch.act(self.control);
         }
     }
 
