@@ -1,4 +1,4 @@
-//! How long `ringfence run dev -- true` takes, against `/usr/bin/env true` and other loaders, interleaved in one run.
+//! How long `ringfence run dev --no-barrier -- true` takes, against `/usr/bin/env true` and other loaders, interleaved in one run.
 //!
 //! `bench/run` builds the static binary, installs what it can of the others, and starts this:
 //!
@@ -35,9 +35,10 @@ fn contenders() -> Vec<Contender> {
         .unwrap_or_else(|_| env!("CARGO_BIN_EXE_ringfence").to_owned());
     let mut all = vec![
         contender("/usr/bin/env true", &["/usr/bin/env", "true"]),
+        // The peers load settings and nothing else; `bench/barrier` measures the rest.
         contender(
-            "ringfence run dev -- true",
-            &[&ringfence, "run", "dev", "--", "true"],
+            "ringfence run dev --no-barrier -- true",
+            &[&ringfence, "run", "dev", "--no-barrier", "--", "true"],
         ),
     ];
     let peers = std::env::var("PEERS").unwrap_or_default();

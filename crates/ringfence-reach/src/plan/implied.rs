@@ -101,11 +101,12 @@ pub fn implied<'s>(
         return Vec::new();
     }
     let name = canonical(name);
+    let is_token = is_token(value);
     let rows = IMPLIED
         .iter()
         .copied()
         .flatten()
-        .filter(|row| row.is_meant(&name, value) && row.when.holds(settings));
+        .filter(|row| row.is_meant(&name, value, is_token) && row.when.holds(settings));
     let hosts = rows.flat_map(|row| row.hosts.iter().map(|pattern| (row.vendor, *pattern)));
     hosts
         .filter_map(|(vendor, pattern)| {
@@ -120,9 +121,9 @@ pub fn implied<'s>(
 }
 
 impl Implied {
-    fn is_meant(&self, canonical: &str, value: &str) -> bool {
+    fn is_meant(&self, canonical: &str, value: &str, is_token: bool) -> bool {
         self.names.iter().any(|name| matches(name, canonical))
-            || (is_token(value) && self.values.iter().any(|start| value.starts_with(start)))
+            || (is_token && self.values.iter().any(|start| value.starts_with(start)))
     }
 }
 
@@ -197,6 +198,11 @@ fn canonical(name: &str) -> String {
 
 /// Whether a name is what a pattern with at most one `*` says.
 fn matches(pattern: &str, name: &str) -> bool {
+    // Nearly every pattern begins with a letter, and nearly no name with the same.
+    let begins = pattern.as_bytes().first();
+    if begins != Some(&b'*') && begins != name.as_bytes().first() {
+        return false;
+    }
     match pattern.split_once('*') {
         None => name == pattern,
         Some((start, end)) => name
