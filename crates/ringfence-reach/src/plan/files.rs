@@ -348,6 +348,9 @@ pub(super) fn files(input: &Input<'_>) -> Files {
     let mut shown = vec![places.root.clone(), places.directory.clone()];
     shown.extend(passed_sockets(input));
     shown.extend(places.home.clone());
+    // What the environment's own settings name in a folder that is private otherwise is data, and written to.
+    let is_private = |path: &&PathBuf| private.iter().any(|folder| path.starts_with(folder));
+    shown.extend(named.iter().filter(is_private).cloned());
     let mut shown_read_only: Vec<PathBuf> = places.path.clone();
     shown_read_only.extend(places.program.clone());
     shown_read_only.extend(tools(places));

@@ -83,7 +83,7 @@ fn private(orders: &Orders<'_>) -> Private {
     Private {
         hosts: orders.inside.hosts(&machine.nodename().to_string_lossy()),
         resolver: format!("nameserver {}\n", answerer().ip()),
-        sockets: orders.plan.sockets.clone(),
+        sockets: orders.present.sockets.clone(),
     }
 }
 

@@ -171,10 +171,18 @@ impl Places {
     /// Holds what lies strictly inside something private and is to be seen all the same.
     fn hold(&self, orders: &Orders<'_>) -> Result<Vec<Held>, Failed> {
         let mut held = Vec::new();
+        // Where the broker makes a socket anew, the place must be empty.
+        let sockets: Vec<PathBuf> = orders
+            .present
+            .sockets
+            .iter()
+            .filter_map(|path| real(path))
+            .collect();
+        let is_made_anew = |path: &PathBuf| sockets.iter().any(|socket| socket.starts_with(path));
         let writable: BTreeSet<&PathBuf> = self
             .shown
             .iter()
-            .filter(|path| self.is_covered(path))
+            .filter(|path| self.is_covered(path) && !is_made_anew(path))
             .collect();
         let read_only: BTreeSet<&PathBuf> = self
             .shown_read_only
@@ -182,7 +190,7 @@ impl Places {
             .filter(|path| {
                 self.is_covered(path) && !writable.iter().any(|shown| path.starts_with(shown))
             })
-            .filter(|path| is_quiet(path))
+            .filter(|path| is_quiet(path) && !is_made_anew(path))
             .collect();
         for path in writable {
             if Some(path) == orders.plan.files.home.as_ref() && !path.is_dir() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use ringfence_reach::plan::{Home, Plan};
@@ -15,6 +16,8 @@ pub(crate) struct Present {
     pub(super) read_only: Vec<PathBuf>,
     /// What is to be hidden and is there, without links.
     pub(super) hidden: Vec<PathBuf>,
+    /// Sockets of the host that stay reachable and are there.
+    pub(super) sockets: Vec<PathBuf>,
     /// What is to be read-only and is not there, in folders that can be written: it must not appear.
     pub(crate) absent: Vec<PathBuf>,
 }
@@ -39,6 +42,11 @@ impl Present {
                 Found::Absent => {}
             }
         }
+        present.sockets = plan
+            .sockets
+            .iter()
+            .flat_map(|path| sockets_at(path))
+            .collect();
         let bounds = Bounds::of(plan);
         let listed = files.hidden.iter().map(|hidden| &hidden.path);
         for path in listed.chain(&files.awaited) {
@@ -65,6 +73,26 @@ impl Present {
         }
         present
     }
+}
+
+/// The socket at a path; or in a folder, those that PostgreSQL makes there, because its clients name the folder.
+fn sockets_at(path: &Path) -> Vec<PathBuf> {
+    let is_socket =
+        |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if is_socket(path) {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(b".s.PGSQL.")
+    });
+    named
+        .map(|entry| entry.path())
+        .filter(|path| is_socket(path))
+        .collect()
 }
 
 /// The names in folders that were read, by folder; `None` for one that cannot be.
