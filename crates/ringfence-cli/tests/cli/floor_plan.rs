@@ -26,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("ringfence-reach", &["ringfence-model"]),
+    ("ringfence-secret", &[]),
     ("ringfence-sandbox", &["ringfence-reach"]),
     (
         "ringfence-cli",
@@ -36,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "ringfence-model",
             "ringfence-reach",
             "ringfence-sandbox",
+            "ringfence-secret",
         ],
     ),
 ];
@@ -45,6 +47,10 @@ const KEPT: &[(&str, &str)] = &[
     ("clap", "ringfence-cli"),
     ("clap_complete", "ringfence-cli"),
     ("clap_mangen", "ringfence-cli"),
+    ("age", "ringfence-secret"),
+    ("ssh-key", "ringfence-secret"),
+    ("aes-gcm", "ringfence-secret"),
+    ("k256", "ringfence-secret"),
     ("landlock", "ringfence-sandbox"),
     ("libc", "ringfence-sandbox"),
     ("tokio", "ringfence-sandbox"),

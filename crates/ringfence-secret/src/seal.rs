@@ -1,0 +1,1 @@
+//! Who sealed a file.
