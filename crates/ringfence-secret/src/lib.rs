@@ -4,6 +4,8 @@
 //! printed, and no type that holds a secret has `Debug`, `Display` or `Serialize`.
 
 pub mod dotenvx;
+pub mod identity;
 pub mod redact;
 pub mod seal;
+pub mod sops;
 pub mod value;
