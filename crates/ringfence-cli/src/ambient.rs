@@ -2,6 +2,7 @@
 //!
 //! Nothing else in the program touches any of these; everything else takes what this room gives as plain data.
 
+mod private;
 mod walk;
 
 use std::ffi::{OsStr, OsString};
@@ -19,6 +20,10 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
+pub(crate) use private::{
+    CommandError, PrivateFolder, ask_enter, ask_hidden, create_private_file, create_private_folder,
+    now, only_ours, read_secret,
+};
 pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};
 
 /// Keeps what is in this process's memory out of core files and crash messages.
@@ -60,6 +65,8 @@ pub(crate) struct Ambient {
     pub(crate) directory: PathBuf,
     /// Whether standard error is a terminal.
     pub(crate) stderr_is_terminal: bool,
+    /// Whether standard output is a terminal.
+    pub(crate) stdout_is_terminal: bool,
     /// Whether standard error is to be coloured.
     pub(crate) stderr_colour: bool,
     /// Whether standard output is to be coloured.
@@ -110,9 +117,11 @@ impl Ambient {
             }
         };
         let stderr_is_terminal = io::stderr().is_terminal();
+        let stdout_is_terminal = io::stdout().is_terminal();
         Ok(Self {
             stderr_colour: colour(stderr_is_terminal),
-            stdout_colour: colour(io::stdout().is_terminal()),
+            stdout_is_terminal,
+            stdout_colour: colour(stdout_is_terminal),
             width: width(&host),
             host,
             directory: current,

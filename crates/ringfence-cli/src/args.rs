@@ -1,5 +1,7 @@
 //! The arguments as typed. Doc comments are the help.
 
+pub(crate) mod secret;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -103,6 +105,17 @@ nothing else of the shell. Any error in the configuration refuses the start with
     )]
     Diff(Diff),
 
+    /// Keep an environment's secrets sealed: set, edit, grant and revoke, verify
+    #[command(after_help = "\
+Examples:
+  ringfence secret keygen                          a key for yourself; prints the public half
+  ringfence secret grant prod ana --key age1…      let ana read prod's secrets
+  ringfence secret set prod DATABASE_URL           asks for the value, or reads it from a pipe
+  ringfence secret import prod .env.prod           seal a plain file
+  ringfence secret revoke prod bob                 new data key; says what has to be re-issued
+  ringfence secret verify                          needs no key; for CI")]
+    Secret(Box<secret::Secret>),
+
     /// Write ringfence.toml from what is there; change no other file
     #[command(after_help = "Examples:\n  ringfence init --dry-run\n  ringfence init")]
     Init(Init),
@@ -135,6 +148,7 @@ impl Command {
             Self::Diff(arguments) => arguments.json,
             Self::Doctor(arguments) => arguments.json,
             Self::Check(arguments) => arguments.format() == Format::Json,
+            Self::Secret(arguments) => arguments.action.prints_json(),
             Self::Run(_) | Self::Shell(_) | Self::Init(_) | Self::Completions(_) | Self::Man(_) => {
                 false
             }

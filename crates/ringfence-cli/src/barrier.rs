@@ -258,7 +258,13 @@ fn places<'a>(
 
 /// The files that the environment's settings come from, those that may still come, and what obeys git in this folder.
 fn settings_files(loaded: &Loaded, environment: &Environment) -> Vec<PathBuf> {
-    let own = environment.paths().into_iter().map(PathBuf::from);
+    let sealed = environment.sealed.iter().map(String::as_str);
+    let own: Vec<&str> = environment.paths().into_iter().chain(sealed).collect();
+    let seals = own.iter().map(|path| PathBuf::from(format!("{path}.seal")));
+    let own = own
+        .iter()
+        .map(PathBuf::from)
+        .chain(seals.collect::<Vec<_>>());
     let personal = [
         ".env.local".to_owned(),
         format!(".env.{}.local", environment.name),
@@ -290,13 +296,16 @@ fn files_of_others<'a>(
     let project = &loaded.project;
     let mut awaited = Vec::new();
     let mut found: Vec<(PathBuf, &str)> = Vec::new();
-    let own: Vec<&str> = environment.paths();
+    let sealed = environment.sealed.iter().map(String::as_str);
+    let own: Vec<&str> = environment.paths().into_iter().chain(sealed).collect();
     for other in project
         .environments
         .iter()
         .filter(|other| other.name != environment.name)
     {
+        let sealed = other.sealed.iter().map(String::as_str);
         let listed = other.paths().into_iter().chain(other.personal.as_deref());
+        let listed = listed.chain(sealed);
         found.extend(
             listed
                 .filter(|path| !own.contains(path))
@@ -418,7 +427,9 @@ fn of_another<'a>(
         Whose::Own | Whose::Nobody => None,
     };
     match discover::role(name) {
-        Some(FileRole::Environment(word) | FileRole::Personal(Some(word))) => return other(&word),
+        Some(
+            FileRole::Environment(word) | FileRole::Sealed(word) | FileRole::Personal(Some(word)),
+        ) => return other(&word),
         // Sealed files, keys, backups: the word tells where there is one, and without one they are everybody's.
         Some(FileRole::Foreign) => {
             let word = name

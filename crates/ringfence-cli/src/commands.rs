@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod run;
+pub(crate) mod secret;
 pub(crate) mod shell;
 pub(crate) mod show;
 mod start;

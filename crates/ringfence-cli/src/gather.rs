@@ -67,7 +67,7 @@ fn with_manifest(root: &Path, ambient: &Ambient) -> Result<(Input, Sources), Fai
     if !ambient::exists(&root.join(MANIFEST)) {
         return Ok((Input::default(), Sources::new()));
     }
-    let loaded = load::load_at(root.to_owned(), ambient)?.checked()?;
+    let loaded = load::load_at(root.to_owned(), ambient, None)?.checked()?;
     Ok((declared(&loaded.project), loaded.sources))
 }
 
@@ -106,6 +106,12 @@ fn read(path: &Path, all: &mut usize) -> Result<String, String> {
         let at = error.utf8_error().valid_up_to();
         format!("it is not UTF-8 (byte {at})")
     })
+}
+
+/// Whether git tracks a file below a folder; also where no answer can be had, no.
+pub(crate) fn is_tracked(root: &Path, path: &str) -> bool {
+    let tracked = Repository::around(root).and_then(|repository| repository.tracked());
+    tracked.is_some_and(|paths| paths.contains(path))
 }
 
 /// The repository that a folder is in.

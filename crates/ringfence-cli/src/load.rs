@@ -1,16 +1,18 @@
 //! From a folder to a project: finds its root, reads the manifest and the files, once, and assembles them.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ringfence_diagnostic::{Diagnostic, SourceId, Sources, diagnostic};
-use ringfence_model::discover;
+use ringfence_diagnostic::{Diagnostic, SourceId, Sources, Span, diagnostic};
+use ringfence_model::discover::{self, FileRole};
 use ringfence_model::document::{Documents, Unreadable};
 use ringfence_model::environment::Environment;
 use ringfence_model::host::Host;
 use ringfence_model::project::{Parts, Project};
 use ringfence_model::resolve::{Inputs, Resolution, resolve, selector};
 use ringfence_model::select::{By, find, select};
+use ringfence_secret::sops;
 use ringfence_syntax::manifest;
 
 use crate::ambient::{self, Ambient};
@@ -31,13 +33,23 @@ pub(crate) struct Loaded {
     pub(crate) sources: Sources,
     /// What is wrong with the manifest.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The sealed files among them, closed, by path from the root.
+    pub(crate) sealed: BTreeMap<String, SealedFile>,
+}
+
+/// A sealed file as it was read.
+pub(crate) struct SealedFile {
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// What stands in it.
+    pub(crate) file: Result<sops::File, sops::ParseError>,
 }
 
 /// Reads the project around the working directory.
 pub(crate) fn load(ambient: &Ambient) -> Result<Loaded, Failure> {
     let root = root(&ambient.directory);
     refuse_inner(&root)?;
-    load_at(root, ambient)
+    load_at(root, ambient, None)
 }
 
 /// Refuses a manifest inside another one's project: whoever can write in a folder of a project could give it rules of his own there.
@@ -68,13 +80,20 @@ fn refuse_inner(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads the project in a folder.
-pub(crate) fn load_at(root: PathBuf, ambient: &Ambient) -> Result<Loaded, Failure> {
-    let names =
-        ambient::file_names(&root, is_looked_at).map_err(|error| cannot_read(&root, error))?;
+/// Reads the project in a folder, with another text in the place of its manifest where one is given.
+pub(crate) fn load_at(
+    root: PathBuf,
+    ambient: &Ambient,
+    manifest: Option<String>,
+) -> Result<Loaded, Failure> {
+    let names = file_names(&root).map_err(|error| cannot_read(&root, error))?;
     let mut sources = Sources::new();
     let shown = |path: &str| shown(&root, &ambient.directory, path);
-    let manifest = read_manifest(&root, &names, &mut sources, &shown(MANIFEST))?;
+    let text = match manifest {
+        Some(text) => Some(text),
+        None => manifest_text(&root, &names, &shown(MANIFEST))?,
+    };
+    let manifest = text.map(|text| parse_manifest(text, &mut sources, &shown(MANIFEST)));
     let parts = Parts {
         file_names: &names,
         manifest: manifest
@@ -83,10 +102,23 @@ pub(crate) fn load_at(root: PathBuf, ambient: &Ambient) -> Result<Loaded, Failur
     };
     let (project, faults) = Project::assemble(parts);
     let mut documents = Documents::default();
+    let mut sealed = BTreeMap::new();
     for path in project.paths() {
-        match ambient::read_file(&root.join(path)) {
-            Ok(bytes) => documents.add(&mut sources, path, &shown(path), &bytes),
-            Err(error) => documents.add_unreadable(path, why(&error)),
+        let bytes = match ambient::read_file(&root.join(path)) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                documents.add_unreadable(path, why(&error));
+                continue;
+            }
+        };
+        match sealed_form(&root, path, &bytes) {
+            Some(format) => {
+                let file = sops::File::parse(&bytes, format);
+                let names = sealed_names(&bytes, format, file.as_ref().ok());
+                documents.add_sealed(&mut sources, path, &shown(path), (&bytes, names));
+                sealed.insert(path.to_owned(), SealedFile { bytes, file });
+            }
+            None => documents.add(&mut sources, path, &shown(path), &bytes),
         }
     }
     let mut diagnostics = manifest
@@ -102,19 +134,79 @@ pub(crate) fn load_at(root: PathBuf, ambient: &Ambient) -> Result<Loaded, Failur
         documents,
         sources,
         diagnostics,
+        sealed,
     })
+}
+
+/// The files of the root that matter, and the sealed ones in the folder where those are kept.
+fn file_names(root: &Path) -> io::Result<Vec<String>> {
+    let folder = root.join(discover::SEALED_FOLDER);
+    let kept = ambient::file_names(&folder, |name| {
+        name.ends_with(".env") || name.ends_with(".json")
+    });
+    let kept = kept.unwrap_or_default().into_iter();
+    let mut names = ambient::file_names(root, is_looked_at)?;
+    names.extend(kept.map(|name| format!("{}{name}", discover::SEALED_FOLDER)));
+    // What only has the name of a sealed file is another tool's.
+    names.retain(|name| match discover::role(name) {
+        Some(FileRole::Sealed(_)) => ambient::read_file(&root.join(name))
+            .is_ok_and(|bytes| sealed_form(root, name, &bytes).is_some()),
+        role => role.is_some() || is_looked_at(name),
+    });
+    Ok(names)
+}
+
+/// The form of a sealed file: by what SOPS says in it, or by the seal beside it, without which a file whose end was cut
+/// off would be taken for a plain one.
+fn sealed_form(root: &Path, path: &str, bytes: &[u8]) -> Option<sops::Format> {
+    sops::format(bytes).or_else(|| {
+        let seal = root.join(format!("{path}.seal"));
+        let by_name = if path.ends_with(".json") {
+            sops::Format::Json
+        } else {
+            sops::Format::Dotenv
+        };
+        ambient::exists(&seal).then_some(by_name)
+    })
+}
+
+/// The names in a sealed file, and where they stand.
+fn sealed_names(
+    bytes: &[u8],
+    format: sops::Format,
+    file: Option<&sops::File>,
+) -> Vec<(String, Span)> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut places: HashMap<&str, Span> = HashMap::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start_matches('\t');
+        let name = match format {
+            sops::Format::Dotenv => line.split_once('=').map(|(name, _)| name),
+            sops::Format::Json => trimmed
+                .strip_prefix('"')
+                .and_then(|rest| rest.split_once("\":"))
+                .map(|(name, _)| name),
+        };
+        if let Some(name) = name {
+            let quote = usize::from(format == sops::Format::Json);
+            let begin = start + line.len() - trimmed.len() + quote;
+            places
+                .entry(name)
+                .or_insert_with(|| Span::new(begin, begin + name.len()));
+        }
+        start += line.len();
+    }
+    let names = file.into_iter().flat_map(sops::File::names);
+    let place = |name: &str| places.get(name).copied().unwrap_or(Span::at(0));
+    names.map(|name| (name.to_owned(), place(name))).collect()
 }
 
 fn is_looked_at(name: &str) -> bool {
     name == MANIFEST || name == "package.json" || discover::role(name).is_some()
 }
 
-fn read_manifest(
-    root: &Path,
-    names: &[String],
-    sources: &mut Sources,
-    shown: &str,
-) -> Result<Option<(SourceId, manifest::Parsed)>, Failure> {
+fn manifest_text(root: &Path, names: &[String], shown: &str) -> Result<Option<String>, Failure> {
     if !names.iter().any(|name| name == MANIFEST) {
         return Ok(None);
     }
@@ -128,12 +220,20 @@ fn read_manifest(
         )
         .hint("save it as UTF-8")
     })?;
+    Ok(Some(text))
+}
+
+fn parse_manifest(
+    text: String,
+    sources: &mut Sources,
+    shown: &str,
+) -> (SourceId, manifest::Parsed) {
     let id = sources.add(shown, text);
     let parsed = manifest::parse(id, sources.text(id));
     if let Some(source) = sources.get_mut(id) {
         source.reveal(parsed.shown.clone());
     }
-    Ok(Some((id, parsed)))
+    (id, parsed)
 }
 
 fn cannot_read(path: &Path, error: io::Error) -> Failure {

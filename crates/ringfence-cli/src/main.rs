@@ -9,6 +9,7 @@ mod failure;
 mod gather;
 mod load;
 mod output;
+mod sealed;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, f
         Command::Show(arguments) => commands::show::run(&arguments, ambient, output),
         Command::Explain(arguments) => commands::explain::run(&arguments, ambient, output),
         Command::Diff(arguments) => commands::diff::run(&arguments, ambient, output),
+        Command::Secret(arguments) => commands::secret::run(&arguments.action, ambient, output),
         Command::Init(arguments) => commands::init::run(&arguments, ambient, output),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, ambient, output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),

@@ -6,6 +6,7 @@ use crate::span::{Place, Position, SourceId, Span};
 pub const MASK: &str = "…";
 
 /// One text with the name under which people know it.
+#[derive(Clone)]
 pub struct Source {
     name: String,
     text: String,
@@ -179,7 +180,7 @@ impl Masked {
 }
 
 /// All texts of one run, in the order in which they were read.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Sources {
     sources: Vec<Source>,
 }

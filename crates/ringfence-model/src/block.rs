@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::host::Host;
 use crate::project::Project;
 use crate::resolve::Resolution;
-use crate::variable::{ENVIRONMENT, OWN_PREFIX, TIER, is_ordinary};
+use crate::variable::{ENVIRONMENT, OWN_PREFIX, TIER, is_ordinary, opens_secrets};
 
 /// A child's environment block.
 pub struct Block {
@@ -50,8 +50,9 @@ pub fn block(
 }
 
 fn is_passed(project: &Project, name: &OsStr) -> bool {
+    let passed = |name: &str| project.pass.iter().any(|passed| passed == name);
     name.to_str()
-        .is_some_and(|name| is_ordinary(name) || project.pass.iter().any(|passed| passed == name))
+        .is_some_and(|name| is_ordinary(name) || (passed(name) && !opens_secrets(name)))
 }
 
 /// The variables that name the environment: the project's selector in the project's own spelling, `NODE_ENV` in a Node

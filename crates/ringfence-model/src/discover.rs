@@ -9,6 +9,8 @@ pub enum FileRole {
     Shared,
     /// `.env.<word>`: an environment's file, where the word names one.
     Environment(String),
+    /// `.env.<word>.enc`, `secrets/<word>.env`, `secrets/<word>.json`: an environment's sealed file, where it is sealed.
+    Sealed(String),
     /// `.env.local`, `.env.<word>.local`: one person's own, on top of `.env` or the word's file.
     Personal(Option<String>),
     /// `.env.example` and the like: to be copied, never read.
@@ -28,6 +30,9 @@ pub fn usual_file(name: &str) -> String {
     }
 }
 
+/// The folder in which sealed files are looked for, besides the root.
+pub const SEALED_FOLDER: &str = "secrets/";
+
 const TEMPLATES: &[&str] = &["example", "sample", "template", "dist", "defaults", "tpl"];
 const FOREIGN: &[&str] = &[
     "vault", "keys", "schema", "me", "previous", "age", "enc", "gpg", "sops",
@@ -39,6 +44,11 @@ const BACKUPS: &[&str] = &[
 /// The role of a file name; `None` where it is not in the `.env` family.
 #[must_use]
 pub fn role(file_name: &str) -> Option<FileRole> {
+    if let Some(name) = file_name.strip_prefix(SEALED_FOLDER) {
+        let word = name.strip_suffix(".env").or(name.strip_suffix(".json"))?;
+        let plain = !word.is_empty() && !word.contains(['/', '.']);
+        return plain.then(|| FileRole::Sealed(word.to_ascii_lowercase()));
+    }
     let rest = file_name.strip_prefix(".env")?;
     if rest.is_empty() {
         return Some(FileRole::Shared);
@@ -54,6 +64,9 @@ pub fn role(file_name: &str) -> Option<FileRole> {
     let last = parts.last().map_or("", String::as_str);
     let any = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
     let role = match parts.as_slice() {
+        [word, last] if last == "enc" && !any(BACKUPS) && !word.is_empty() => {
+            FileRole::Sealed(word.clone())
+        }
         _ if any(BACKUPS) || any(FOREIGN) => FileRole::Foreign,
         _ if any(TEMPLATES) => FileRole::Template,
         [only] if only == "local" => FileRole::Personal(None),
@@ -100,7 +113,7 @@ pub fn selector<'a>(names: impl IntoIterator<Item = &'a str>) -> &'static str {
 pub fn environments(file_names: &[String]) -> Vec<(String, Tier)> {
     let mut found: Vec<(String, Tier)> = Vec::new();
     for name in file_names {
-        let Some(FileRole::Environment(word)) = role(name) else {
+        let Some(FileRole::Environment(word) | FileRole::Sealed(word)) = role(name) else {
             continue;
         };
         let Some(tier) = Tier::of_word(&word) else {
@@ -123,7 +136,7 @@ pub fn environments(file_names: &[String]) -> Vec<(String, Tier)> {
 /// Whether there is `.env` and no file of an environment: then it is the file of the one environment, `dev`.
 #[must_use]
 pub fn has_one_file(file_names: &[String]) -> bool {
-    let environment = |name: &String| matches!(role(name), Some(FileRole::Environment(word)) if Tier::of_word(&word).is_some());
+    let environment = |name: &String| matches!(role(name), Some(FileRole::Environment(word) | FileRole::Sealed(word)) if Tier::of_word(&word).is_some());
     file_names
         .iter()
         .any(|name| role(name) == Some(FileRole::Shared))
@@ -166,6 +179,10 @@ mod tests {
         ] {
             check(foreign, Some(FileRole::Foreign));
         }
+        for sealed in [".env.prod.enc", "secrets/prod.env", "secrets/prod.json"] {
+            check(sealed, Some(FileRole::Sealed("prod".into())));
+        }
+        check("secrets/a.b.json", None);
         check(".envrc", None);
         check("env.prod", None);
     }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ringfence_diagnostic::{Diagnostic, SourceId, Sources};
+use ringfence_diagnostic::{Diagnostic, SourceId, Sources, Span};
 use ringfence_syntax::dotenv::{self, Tree};
+
+use crate::value::Value;
 
 /// One `.env` file.
 #[derive(Debug)]
@@ -14,6 +16,10 @@ pub struct Document {
     pub tree: Tree,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
+    /// The names in a sealed file and where they stand; `None` for any other.
+    pub sealed: Option<Vec<(String, Span)>>,
+    /// Values that were encrypted in the file, as far as they were opened.
+    pub(crate) opened: BTreeMap<String, Value>,
 }
 
 /// Why a file's content is not there.
@@ -29,6 +35,8 @@ pub enum Unreadable {
 #[derive(Debug, Default)]
 pub struct Documents {
     documents: BTreeMap<String, Result<Document, Unreadable>>,
+    /// What references gave, by environment and setting.
+    references: BTreeMap<(String, String), Value>,
 }
 
 impl Documents {
@@ -44,8 +52,51 @@ impl Documents {
             source,
             tree: parsed.tree,
             diagnostics: parsed.diagnostics,
+            sealed: None,
+            opened: BTreeMap::new(),
         };
         self.documents.insert(path.to_owned(), Ok(document));
+    }
+
+    /// Takes in a sealed file: its bytes, of which nothing is secret, and the names in it.
+    pub fn add_sealed(
+        &mut self,
+        sources: &mut Sources,
+        path: &str,
+        shown: &str,
+        (bytes, names): (&[u8], Vec<(String, Span)>),
+    ) {
+        let source = sources.add(shown, String::from_utf8_lossy(bytes));
+        let shown: Vec<Span> = names.iter().map(|(_, span)| *span).collect();
+        if let Some(source) = sources.get_mut(source) {
+            source.reveal(shown);
+        }
+        let document = Document {
+            source,
+            tree: Tree::default(),
+            diagnostics: Vec::new(),
+            sealed: Some(names),
+            opened: BTreeMap::new(),
+        };
+        self.documents.insert(path.to_owned(), Ok(document));
+    }
+
+    /// Takes in what an encrypted value stands for.
+    pub fn open(&mut self, path: &str, name: &str, value: Value) {
+        if let Some(Ok(document)) = self.documents.get_mut(path) {
+            document.opened.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Takes in what a reference gave.
+    pub fn refer(&mut self, environment: &str, name: &str, value: Value) {
+        self.references
+            .insert((environment.to_owned(), name.to_owned()), value);
+    }
+
+    pub(crate) fn reference(&self, environment: &str, name: &str) -> Option<&Value> {
+        self.references
+            .get(&(environment.to_owned(), name.to_owned()))
     }
 
     /// Remembers why a file could not be read.

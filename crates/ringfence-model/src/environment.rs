@@ -18,6 +18,8 @@ pub struct Environment {
     pub files: Files,
     /// One person's own file on top of them.
     pub personal: Option<String>,
+    /// Its sealed file, besides its own files; several where it cannot be told which one is meant.
+    pub sealed: Vec<String>,
     /// Whether the platform's variables supply the declared settings.
     pub from_host: bool,
     /// The barrier's level that must be reached, and where that is said.
@@ -49,6 +51,15 @@ impl Environment {
             Files::Found(path) => vec![path],
             Files::Listed(paths) => paths.iter().map(|(path, _)| path.as_str()).collect(),
             Files::Missing | Files::Ambiguous(_) => Vec::new(),
+        }
+    }
+
+    /// Its sealed file, besides its own files.
+    #[must_use]
+    pub fn sealed_file(&self) -> Option<&str> {
+        match self.sealed.as_slice() {
+            [only] => Some(only),
+            _ => None,
         }
     }
 

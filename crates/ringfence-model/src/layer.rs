@@ -15,8 +15,12 @@ pub enum Layer {
     Environment,
     /// `.env.<environment>`, or the files that the manifest lists.
     File,
+    /// The environment's sealed file.
+    Sealed,
     /// `.env.<environment>.local`, in development and testing.
     Personal,
+    /// What `from = { command = … }` or `from = { file = … }` gives.
+    Reference,
     /// The platform's variable, where `from = "host"` says so.
     Host,
     /// `--set NAME=VALUE`.
@@ -33,7 +37,9 @@ impl Layer {
             Self::Tier => "in tier",
             Self::Environment => "in environment",
             Self::File => "environment file",
+            Self::Sealed => "sealed file",
             Self::Personal => "personal file",
+            Self::Reference => "reference",
             Self::Host => "host",
             Self::Argument => "--set",
         }

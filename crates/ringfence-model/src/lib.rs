@@ -15,6 +15,7 @@ pub mod egress;
 pub mod environment;
 pub mod host;
 pub mod layer;
+pub mod people;
 pub mod project;
 pub mod resolve;
 pub mod select;

@@ -9,6 +9,7 @@ use ringfence_syntax::manifest::Manifest;
 
 use crate::egress::Egress;
 use crate::environment::{Environment, Named, named};
+use crate::people::People;
 use crate::setting::Declaration;
 
 /// A directory tree with one set of environments.
@@ -30,6 +31,8 @@ pub struct Project {
     pub declarations: Option<BTreeMap<String, Declaration>>,
     /// Hosts that no setting names, by environment.
     pub egress: BTreeMap<String, Egress>,
+    /// Who may read and edit secrets.
+    pub people: People,
     /// Named resources and the settings that hold their addresses.
     pub resources: Vec<Resource>,
     /// `.env`, where it is a file that all environments share.
@@ -104,6 +107,7 @@ impl Project {
             environment
                 .paths()
                 .into_iter()
+                .chain(environment.sealed.iter().map(String::as_str))
                 .chain(environment.personal.as_deref())
         });
         own.chain(self.shared.as_deref()).collect()

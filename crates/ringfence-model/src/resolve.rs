@@ -16,8 +16,10 @@ use crate::host::Host;
 use crate::layer::{Layer, Origin};
 use crate::project::Project;
 use crate::value::{Value, secrecy};
+use crate::variable;
 
 use collect::Candidates;
+pub use collect::is_encrypted;
 use interpolate::{Expansion, Input};
 
 /// What a resolution is made from; all of it data.
@@ -40,6 +42,8 @@ pub struct Inputs<'a> {
 pub struct Resolution {
     /// By name. A setting whose value could not be made out is not there; a diagnostic says why.
     pub settings: BTreeMap<String, Setting>,
+    /// Settings whose value is encrypted or elsewhere, and was not opened.
+    pub closed: BTreeMap<String, (Layer, Origin)>,
     /// Everything that is wrong, errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
     /// The variable that names the environment.
@@ -101,6 +105,7 @@ pub fn resolve(inputs: Inputs<'_>, environment: &Environment) -> Resolution {
     };
     diagnostics.extend(rules.check(files_are_whole, &collected.candidates));
     Resolution {
+        closed: closed(&collected.candidates),
         settings,
         diagnostics,
         selector: selector.to_owned(),
@@ -144,6 +149,16 @@ pub fn sources(
     rows.collect()
 }
 
+fn closed(candidates: &Candidates<'_>) -> BTreeMap<String, (Layer, Origin)> {
+    let winners = candidates
+        .iter()
+        .filter_map(|(name, candidates)| Some((*name, candidates.last()?)));
+    let closed = winners.filter(|(_, winner)| matches!(winner.input(), Input::Closed));
+    closed
+        .map(|(name, winner)| (name.to_owned(), (winner.layer, winner.origin)))
+        .collect()
+}
+
 fn expand<'a>(candidates: &Candidates<'a>) -> Expansion<'a> {
     let inputs = candidates
         .iter()
@@ -172,7 +187,10 @@ fn settings(
         let declaration = project.declaration(name);
         let declared = declaration.and_then(|declaration| declaration.secret);
         let setting = Setting {
-            is_secret: secrecy::is_secret(name, declared, value),
+            is_secret: secrecy::is_secret(name, declared, value)
+                || (winner.was_closed()
+                    && declared.unwrap_or(true)
+                    && *name != variable::ENVIRONMENT),
             is_declared: declaration.is_some(),
             value: Value::new(value.as_str()),
             layer: winner.layer,

@@ -209,7 +209,11 @@ fn declare(name: &str) -> String {
 /// What is wrong with an environment's own files, before any of them is read.
 #[must_use]
 pub fn file_problem(environment: &Environment) -> Option<Diagnostic> {
+    if environment.sealed.len() > 1 {
+        return Some(several_files(environment, &environment.sealed));
+    }
     match &environment.files {
+        Files::Missing if !environment.sealed.is_empty() => None,
         Files::Found(_) | Files::Listed(_) => None,
         Files::Missing if environment.from_host => None,
         Files::Missing => Some(no_own_file(environment)),

@@ -20,10 +20,10 @@ pub struct Declaration {
     pub secret: Option<bool>,
     /// Whether no two environments may have the same value.
     pub distinct: bool,
-    /// Where else the value comes from.
-    pub from: Option<(ValueSource, Place)>,
+
     /// `as = "file"`: where it is said.
     pub as_file: Option<Place>,
+    from: PerEnvironment<Spanned<ValueSource>>,
     required: PerEnvironment<bool>,
     value: PerEnvironment<Spanned<String>>,
 }
@@ -61,14 +61,19 @@ impl Declaration {
             kind,
             secret: entry.secret,
             distinct: entry.distinct,
-            from: entry
-                .from
-                .as_ref()
-                .map(|from| (from.value, Place::new(source, from.span))),
+            from: entry.from.clone(),
             as_file: entry.as_file.map(|span| Place::new(source, span)),
             required: entry.required.clone(),
             value: entry.value.clone(),
         }
+    }
+
+    /// Where else its value comes from in `environment`.
+    #[must_use]
+    pub fn from(&self, environment: &Environment) -> Option<(&ValueSource, Place)> {
+        let (tier, own) = within(&self.from.within, environment);
+        let from = own.or(tier).or(self.from.default.as_ref())?;
+        Some((&from.value, Place::new(self.place.source, from.span)))
     }
 
     /// Whether the setting must have a value in `environment`.
@@ -93,7 +98,9 @@ impl Declaration {
     /// The environments and tiers that the declaration speaks of.
     pub(crate) fn named_environments(&self) -> impl Iterator<Item = &Spanned<String>> {
         let values = self.value.within.iter().map(|(name, _)| name);
-        values.chain(self.required.within.iter().map(|(name, _)| name))
+        values
+            .chain(self.required.within.iter().map(|(name, _)| name))
+            .chain(self.from.within.iter().map(|(name, _)| name))
     }
 }
 

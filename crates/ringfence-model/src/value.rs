@@ -6,15 +6,17 @@ pub mod secrecy;
 
 use std::fmt;
 
-/// The text of a setting. It is never printed by accident: `Debug` shows a mask.
+use zeroize::Zeroizing;
+
+/// The text of a setting. It is never printed by accident, because `Debug` shows a mask, and its memory is cleared when it is dropped.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Value(String);
+pub struct Value(Zeroizing<String>);
 
 impl Value {
     /// Takes a text in.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself: for the child's block and for comparisons, never for output of a secret.

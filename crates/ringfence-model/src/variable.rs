@@ -103,6 +103,12 @@ pub fn hijacks(name: &str) -> bool {
             .any(|family| name.starts_with(family))
 }
 
+/// Whether a variable holds a key that opens sealed files, or leads to one: no child gets it, whatever the manifest passes.
+#[must_use]
+pub fn opens_secrets(name: &str) -> bool {
+    name.starts_with("SOPS_AGE_") || name.starts_with("DOTENV_PRIVATE_KEY")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

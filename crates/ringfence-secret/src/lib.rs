@@ -4,6 +4,7 @@
 //! printed, and no type that holds a secret has `Debug`, `Display` or `Serialize`.
 
 pub mod dotenvx;
+pub mod fingerprint;
 pub mod identity;
 pub mod redact;
 pub mod seal;

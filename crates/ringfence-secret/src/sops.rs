@@ -9,6 +9,7 @@
 mod cipher;
 mod dotenv;
 mod json;
+mod merge;
 mod metadata;
 mod tree;
 
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::identity::{Identity, Recipient};
 use crate::value::Secret;
 use cipher::{DataKey, Kind};
+pub use merge::MergeError;
 use metadata::{Metadata, Reader};
 use tree::{Entry, Leaf, Node, Path, Plain, Written, visit};
 
@@ -358,11 +360,22 @@ impl Opened {
     /// The value of a name at the top; nothing where it is no single value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let entry = self.contents.entries.iter();
-        let entry = entry
-            .rev()
-            .find(|entry| entry.name.as_deref() == Some(name))?;
-        single(&entry.node)
+        single(self.node(name)?)
+    }
+
+    fn node(&self, name: &str) -> Option<&Node> {
+        let mut entries = self.contents.entries.iter();
+        let entry = entries.find(|entry| entry.name.as_deref() == Some(name))?;
+        Some(&entry.node)
+    }
+
+    /// Whether the value of a name at the top is encrypted in the file.
+    #[must_use]
+    pub fn encrypts(&self, name: &str) -> bool {
+        self.contents
+            .metadata
+            .selection
+            .encrypts(&[name.to_owned()])
     }
 
     /// The values at the top, in their order; the name of what is no single value instead of it.
@@ -444,7 +457,7 @@ impl Opened {
             }
         }
         let mut read = closed(read);
-        keep(&mut read, &self.contents.entries);
+        keep(self.format, &mut read, &self.contents.entries);
         self.contents.entries = read;
         Ok(())
     }
@@ -632,7 +645,7 @@ fn closed(mut entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// Gives values that did not change the ciphertext that they had.
-fn keep(new: &mut [Entry], old: &[Entry]) {
+fn keep(format: Format, new: &mut [Entry], old: &[Entry]) {
     let by_name: std::collections::HashMap<&str, &Node> = old
         .iter()
         .filter_map(|entry| Some((entry.name.as_deref()?, &entry.node)))
@@ -644,37 +657,39 @@ fn keep(new: &mut [Entry], old: &[Entry]) {
             None => comments.next().map(|entry| &entry.node),
         };
         if let Some(before) = before {
-            keep_node(&mut entry.node, before);
+            keep_node(format, &mut entry.node, before);
         }
     }
 }
 
-fn keep_node(new: &mut Node, old: &Node) {
+fn keep_node(format: Format, new: &mut Node, old: &Node) {
     match (new, old) {
         (Node::Leaf(new), Node::Leaf(old)) => {
             let same = match (&new.plain, &old.plain) {
-                (Some(new), Some(old)) => same_value(new, old),
+                (Some(new), Some(old)) => same_value(format, new, old),
                 _ => false,
             };
             if same {
                 *new = old.clone();
             }
         }
-        (Node::Map(new), Node::Map(old)) => keep(new, old),
+        (Node::Map(new), Node::Map(old)) => keep(format, new, old),
         (Node::List(new), Node::List(old)) => {
             for (new, old) in new.iter_mut().zip(old) {
-                keep_node(new, old);
+                keep_node(format, new, old);
             }
         }
         _ => {}
     }
 }
 
-/// Whole numbers may be typed either way; a text is never a number.
-fn same_value(new: &Plain, old: &Plain) -> bool {
+/// Whole numbers may be typed either way; a text is never a number. In the dotenv form a text with the two characters `\n` in it
+/// looks like one with a line's end: what was not touched stays what it was.
+fn same_value(format: Format, new: &Plain, old: &Plain) -> bool {
     let number = |kind| matches!(kind, Kind::Integer | Kind::Float);
     let text = |kind| matches!(kind, Kind::Text | Kind::Bytes | Kind::Time);
-    new.text == old.text
+    let looks_alike = || format == Format::Dotenv && *new.text == old.text.replace("\\n", "\n");
+    (new.text == old.text || looks_alike())
         && (new.kind == old.kind
             || (number(new.kind) && number(old.kind))
             || (text(new.kind) && text(old.kind)))

@@ -6,8 +6,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::disallowed_methods,
     reason = "a test"
 )]
 

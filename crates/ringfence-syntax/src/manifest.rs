@@ -4,6 +4,7 @@
 //! knows its span. Whether an environment that is named exists, and whether a value fits its type, is decided above.
 
 pub mod definition;
+pub mod edit;
 mod excerpt;
 mod read;
 mod schema;
@@ -43,6 +44,43 @@ pub struct Manifest {
     pub resources: Vec<ResourceEntry>,
     /// `[egress]`: hosts that no setting names, per environment.
     pub egress: Vec<EgressEntry>,
+    /// `[people]`: names and their public keys.
+    pub people: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// `[access]`: groups, and who may read and edit secrets.
+    pub access: AccessTable,
+    /// `[secrets]`, per environment.
+    pub secrets: Vec<SecretsEntry>,
+}
+
+/// `[access]`, as far as it speaks of secrets.
+#[derive(Debug, Default)]
+pub struct AccessTable {
+    /// `groups`: names for several people.
+    pub groups: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// By environment.
+    pub environments: Vec<AccessEntry>,
+}
+
+/// A line of `[access]`.
+#[derive(Debug)]
+pub struct AccessEntry {
+    /// The environment.
+    pub environment: Spanned<String>,
+    /// `read-secret`: who can open its sealed file.
+    pub read_secret: Option<Vec<Spanned<String>>>,
+    /// `edit`: whose seal counts.
+    pub edit: Option<Vec<Spanned<String>>>,
+}
+
+/// A line of `[secrets]`.
+#[derive(Debug)]
+pub struct SecretsEntry {
+    /// The environment.
+    pub environment: Spanned<String>,
+    /// `file`.
+    pub file: Option<Spanned<String>>,
+    /// `seal`: whether one must be there.
+    pub seal_required: Option<bool>,
 }
 
 /// A line of `[environments]`.
@@ -82,20 +120,20 @@ pub struct SettingEntry {
     /// `default` and `in`.
     pub value: PerEnvironment<Spanned<String>>,
     /// `from`.
-    pub from: Option<Spanned<ValueSource>>,
+    pub from: PerEnvironment<Spanned<ValueSource>>,
     /// `as = "file"`, where it stands.
     pub as_file: Option<Span>,
 }
 
 /// Where else a setting's value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueSource {
     /// `"host"`: the variable of the same name that Ringfence itself was started with.
     Host,
-    /// `{ command = […] }`
-    Command,
-    /// `{ file = "…" }`
-    File,
+    /// `{ command = […] }`: what it prints.
+    Command(Vec<String>),
+    /// `{ file = "…" }`: what it holds.
+    File(String),
 }
 
 /// A value that may differ by environment: `v`, or `{ default = v, in.<environment> = v, in.<tier> = v }`.

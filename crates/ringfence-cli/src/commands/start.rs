@@ -28,6 +28,7 @@ use crate::barrier::{self, Around, Handed};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
+use crate::sealed;
 
 /// Everything that a child is started with.
 pub(crate) struct Start {
@@ -73,18 +74,18 @@ pub(crate) fn prepare(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<Start, Failure> {
-    let loaded = load(ambient)?.checked()?;
+    let mut loaded = load(ambient)?.checked()?;
     let environment = match loaded.select(selection.environment(), &ambient.host) {
         Ok((environment, _)) => environment.clone(),
         Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
     };
     deny_arguments(selection, &environment)?;
+    sealed::open(&mut loaded, &environment, ambient, output)?;
     let resolution = loaded.resolve(&environment, &ambient.host, &selection.set);
-    if resolution.is_refused() {
-        return Err(Failure::Diagnostics(
-            resolution.diagnostics,
-            Box::new(loaded.sources),
-        ));
+    if resolution.is_refused() || !resolution.closed.is_empty() {
+        let mut diagnostics = resolution.diagnostics;
+        diagnostics.extend(sealed::still_closed(&resolution.closed));
+        return Err(Failure::Diagnostics(diagnostics, Box::new(loaded.sources)));
     }
     output.warnings(&loaded.diagnostics, &loaded.sources);
     output.warnings(&resolution.diagnostics, &loaded.sources);

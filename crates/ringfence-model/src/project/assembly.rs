@@ -9,6 +9,7 @@ use super::{Parts, Project, Resource, Unread, list};
 use crate::discover::{self, FileRole};
 use crate::egress::Egress;
 use crate::environment::{Closeness, Environment, Files, Named, named};
+use crate::people::People;
 use crate::setting::{Declaration, is_environment_or_tier};
 use crate::tier::Tier;
 
@@ -29,6 +30,7 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
     let unread = assembly.unread(&environments);
     let declarations = assembly.declarations(&environments);
     let egress = assembly.egress(&environments);
+    let people = assembly.people(&mut environments);
     let empty = Manifest::default();
     let manifest = parts.manifest.map_or(&empty, |(_, manifest)| manifest);
     let project = Project {
@@ -45,6 +47,7 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
         environments,
         declarations,
         egress,
+        people,
         shared,
         unread,
         is_node: parts.file_names.iter().any(|name| name == "package.json"),
@@ -126,6 +129,7 @@ impl Assembly<'_> {
                 .collect(),
             files: listed.unwrap_or(Files::Missing),
             personal: None,
+            sealed: Vec::new(),
             from_host: entry.from_host,
             barrier,
             home: entry.home.as_ref().map(|home| home.value.clone()),
@@ -171,32 +175,47 @@ impl Assembly<'_> {
             }
             environment.personal = self.personal_file(environment);
         }
+        for (file, word) in self.files_of(|role| match role {
+            FileRole::Sealed(word) => Some(word),
+            _ => None,
+        }) {
+            let Named::One(owner) = named(environments, &word) else {
+                continue;
+            };
+            let name = owner.name.clone();
+            let owner = environments.iter_mut().find(|own| own.name == name);
+            if let Some(owner) = owner {
+                owner.sealed.push(file);
+            }
+        }
+    }
+
+    /// The files whose role says a word, and the word.
+    fn files_of(&self, word: impl Fn(FileRole) -> Option<String>) -> Vec<(String, String)> {
+        let names = self.parts.file_names.iter();
+        names
+            .filter_map(|name| Some((name.clone(), word(discover::role(name)?)?)))
+            .collect()
     }
 
     /// By environment, the files whose word names it.
     fn own_files(&self, environments: &[Environment]) -> HashMap<String, OwnFiles> {
         let mut found: HashMap<String, OwnFiles> = HashMap::new();
-        for (file, word) in self.environment_files() {
+        let words = self.files_of(|role| match role {
+            FileRole::Environment(word) => Some(word),
+            _ => None,
+        });
+        for (file, word) in words {
             let Named::One(owner) = named(environments, &word) else {
                 continue;
             };
             let files = found.entry(owner.name.clone()).or_default();
             match owner.closeness(&word) {
-                Some(Closeness::Tier) => files.far.push(file.clone()),
-                _ => files.close.push(file.clone()),
+                Some(Closeness::Tier) => files.far.push(file),
+                _ => files.close.push(file),
             }
         }
         found
-    }
-
-    fn environment_files(&self) -> impl Iterator<Item = (&String, String)> {
-        self.parts
-            .file_names
-            .iter()
-            .filter_map(|name| match discover::role(name)? {
-                FileRole::Environment(word) => Some((name, word)),
-                _ => None,
-            })
     }
 
     /// The personal file stands beside the environment's own: its name and `.local`.
@@ -218,6 +237,7 @@ impl Assembly<'_> {
                 environment
                     .paths()
                     .into_iter()
+                    .chain(environment.sealed.iter().map(String::as_str))
                     .chain(environment.personal.as_deref())
             })
             .collect();
@@ -230,6 +250,7 @@ impl Assembly<'_> {
                 FileRole::Shared => return None,
                 FileRole::Environment(_) => Unread::UnknownWord,
                 FileRole::Personal(_) => Unread::Personal,
+                FileRole::Sealed(_) => Unread::UnknownWord,
                 FileRole::Template => Unread::Template,
                 FileRole::Foreign => Unread::Foreign,
             };
@@ -288,6 +309,21 @@ impl Assembly<'_> {
             }
         }
         egress
+    }
+
+    /// The people; what `[secrets]` says of files is the environments' own.
+    fn people(&mut self, environments: &mut [Environment]) -> People {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return People::default();
+        };
+        let people = People::read(source, manifest, environments, &mut self.diagnostics);
+        for environment in environments {
+            if let Some((file, _)) = people.keeping(&environment.name).file {
+                let is_own = environment.paths().contains(&file.as_str());
+                environment.sealed = (!is_own).then_some(file).into_iter().collect();
+            }
+        }
+        people
     }
 
     fn default(&mut self, environments: &[Environment]) -> Option<(String, Place)> {
@@ -370,6 +406,7 @@ fn found_environment(name: String, tier: Tier) -> Environment {
         aliases: Vec::new(),
         files: Files::Missing,
         personal: None,
+        sealed: Vec::new(),
         from_host: false,
         barrier: None,
         home: None,

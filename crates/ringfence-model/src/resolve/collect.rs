@@ -29,6 +29,10 @@ enum Raw<'a> {
     Manifest(&'a str),
     /// From outside the project's files: taken as it is.
     Literal(&'a str),
+    /// From a sealed file, or from elsewhere: taken as it is, and a secret.
+    Opened(&'a str),
+    /// Encrypted, or elsewhere, and not opened.
+    Closed,
 }
 
 /// By setting, lowest rank first.
@@ -44,7 +48,8 @@ impl<'a> Candidate<'a> {
     /// The value for interpolation.
     pub(super) fn input(&self) -> Input<'a> {
         match &self.raw {
-            Raw::Literal(text) => Input::Literal(text),
+            Raw::Literal(text) | Raw::Opened(text) => Input::Literal(text),
+            Raw::Closed => Input::Closed,
             Raw::Manifest(text) => Input::Pieces(template::unquoted(text)),
             Raw::File(value, text)
                 if value.quote == Quote::None && !value.inner.of(text).contains("${") =>
@@ -60,8 +65,13 @@ impl<'a> Candidate<'a> {
         match &self.raw {
             Raw::File(value, text) if value.quote != Quote::Single => value.inner.of(text),
             Raw::Manifest(text) => text,
-            Raw::File(..) | Raw::Literal(_) => "",
+            Raw::File(..) | Raw::Literal(_) | Raw::Opened(_) | Raw::Closed => "",
         }
+    }
+
+    /// Whether the value was sealed or kept elsewhere.
+    pub(super) fn was_closed(&self) -> bool {
+        matches!(self.raw, Raw::Opened(_) | Raw::Closed)
     }
 }
 
@@ -90,16 +100,24 @@ pub(super) fn candidates<'a>(inputs: Inputs<'a>, environment: &'a Environment) -
         collector.manifest(declaration, Layer::Environment, values.environment);
     });
     collector.files(environment.paths().into_iter(), Layer::File);
+    collector.files(environment.sealed_file().into_iter(), Layer::File);
     collector.files(environment.personal.as_deref().into_iter(), Layer::Personal);
-    declared()
-        .filter(|declaration| {
-            environment.from_host || matches!(declaration.from, Some((ValueSource::Host, _)))
-        })
-        .for_each(|declaration| collector.host(declaration));
+    declared().for_each(|declaration| match declaration.from(environment) {
+        Some((ValueSource::Host, _)) => collector.host(declaration),
+        Some((_, place)) => collector.reference(declaration, environment, place),
+        None if environment.from_host => collector.host(declaration),
+        None => {}
+    });
     for (name, value) in inputs.arguments {
         collector.push(name, Layer::Argument, Origin::Argument, Raw::Literal(value));
     }
     collector.collected
+}
+
+/// Whether a value in a plain file is one that another tool encrypted: it is opened, or refused, and never passed on.
+#[must_use]
+pub fn is_encrypted(value: &str) -> bool {
+    value.starts_with("encrypted:") || value.starts_with("ENC[AES256_GCM,")
 }
 
 struct Collector<'a> {
@@ -152,13 +170,28 @@ impl<'a> Collector<'a> {
         let text = self.inputs.sources.text(document.source);
         for assignment in document.tree.assignments() {
             let origin = Origin::Place(Place::new(document.source, assignment.value.span));
-            self.push(
-                assignment.name.of(text),
-                layer,
-                origin,
-                Raw::File(assignment.value, text),
-            );
+            let name = assignment.name.of(text);
+            let raw = match document.opened.get(name) {
+                Some(value) => Raw::Opened(value.expose()),
+                None if is_encrypted(assignment.value.inner.of(text)) => Raw::Closed,
+                None => Raw::File(assignment.value, text),
+            };
+            self.push(name, layer, origin, raw);
         }
+        for (name, span) in document.sealed.iter().flatten() {
+            let origin = Origin::Place(Place::new(document.source, *span));
+            let value = document.opened.get(name);
+            let raw = value.map_or(Raw::Closed, |value| Raw::Opened(value.expose()));
+            self.push(name, Layer::Sealed, origin, raw);
+        }
+    }
+
+    fn reference(&mut self, declaration: &'a Declaration, environment: &Environment, place: Place) {
+        let value = self.inputs.documents;
+        let value = value.reference(&environment.name, &declaration.name);
+        let raw = value.map_or(Raw::Closed, |value| Raw::Opened(value.expose()));
+        let origin = Origin::Place(place);
+        self.push(&declaration.name, Layer::Reference, origin, raw);
     }
 
     fn host(&mut self, declaration: &'a Declaration) {
@@ -186,6 +219,7 @@ pub(super) fn file_diagnostics(inputs: Inputs<'_>, environment: &Environment) ->
     let shared = inputs.project.shared.as_deref().into_iter();
     let paths = shared
         .chain(environment.paths())
+        .chain(environment.sealed_file())
         .chain(environment.personal.as_deref());
     for path in paths {
         match inputs.documents.get(path) {

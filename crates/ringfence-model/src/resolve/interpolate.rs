@@ -11,6 +11,8 @@ pub(super) enum Input<'a> {
     Literal(&'a str),
     /// Text with references in it.
     Pieces(Vec<Piece<'a>>),
+    /// A value that is not known.
+    Closed,
 }
 
 /// The values that came out, and why the others did not.
@@ -43,7 +45,7 @@ pub(super) const MAX_EXPANDED: usize = 16 << 20;
 pub(super) fn expand<'a>(inputs: &BTreeMap<&'a str, Input<'a>>) -> Expansion<'a> {
     let literals = inputs.iter().filter_map(|(name, input)| match input {
         Input::Literal(text) => Some((*name, (*text).to_owned())),
-        Input::Pieces(_) => None,
+        Input::Pieces(_) | Input::Closed => None,
     });
     let mut expansion = Expansion {
         values: literals.collect(),

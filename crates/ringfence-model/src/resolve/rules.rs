@@ -39,7 +39,6 @@ impl Rules<'_> {
         }
         for declaration in self.declarations() {
             let setting = self.settings.get(&declaration.name);
-            diagnostics.extend(self.unsupported(declaration));
             match setting.filter(|setting| !setting.value.expose().is_empty()) {
                 Some(setting) => diagnostics.extend(self.type_mismatch(declaration, setting)),
                 // A setting that has sources but no value has been complained of already.
@@ -181,29 +180,14 @@ impl Rules<'_> {
         }
     }
 
-    /// Sources that the manifest may name and this version cannot read.
-    fn unsupported(&self, declaration: &Declaration) -> Option<Diagnostic> {
-        let (place, what) = match (&declaration.from, declaration.as_file) {
-            (Some((ValueSource::Command, place)), _) => (*place, "its value from a command"),
-            (Some((ValueSource::File, place)), _) => (*place, "its value from a file"),
-            (_, Some(place)) => (place, "to be handed over as a file"),
-            _ => return None,
-        };
-        let name = &declaration.name;
-        let diagnostic =
-            Diagnostic::error("unsupported-source", format!("`{name}` asks for {what}"))
-                .at(place, "asked for here")
-                .because("nothing was started: this version of Ringfence cannot do that")
-                .help("remove the key, and set the value in the environment's file");
-        Some(diagnostic)
-    }
-
     fn missing(&self, declaration: &Declaration) -> Option<Diagnostic> {
         if !declaration.is_required(self.environment) {
             return None;
         }
         let (name, environment) = (&declaration.name, &self.environment.name);
-        let place = if self.takes_from_host(declaration) {
+        let from = declaration.from(self.environment);
+        let from_host = matches!(from, Some((ValueSource::Host, _)));
+        let place = if from_host || self.environment.from_host {
             format!("set the variable `{name}` where the process is started")
         } else {
             format!("add `{name}=…` to `{}`", self.environment.usual_file())
@@ -219,10 +203,6 @@ impl Rules<'_> {
             "or say `required = false`, or `required = {{ in.{environment} = false }}`"
         ));
         Some(diagnostic)
-    }
-
-    fn takes_from_host(&self, declaration: &Declaration) -> bool {
-        self.environment.from_host || matches!(declaration.from, Some((ValueSource::Host, _)))
     }
 
     fn type_mismatch(&self, declaration: &Declaration, setting: &Setting) -> Option<Diagnostic> {

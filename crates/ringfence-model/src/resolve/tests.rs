@@ -373,17 +373,26 @@ fn variables_that_load_code_are_refused_unless_declared() {
 }
 
 #[test]
-fn what_cannot_be_done_yet_is_refused() {
-    let manifest =
-        with_settings("A = { from = { command = [\"op\"] } }\nB = { default = 1, as = \"file\" }");
-    World::new(&[("ringfence.toml", &manifest), (".env.dev", "A=1\n")]).check(
-        "dev",
-        &[
-            "A=1",
-            "B=1",
-            "!unsupported-source ringfence.toml:8:14",
-            "!unsupported-source ringfence.toml:9:25",
-        ],
+fn what_is_not_opened_has_no_value_and_hides_what_lies_below() {
+    let manifest = with_settings(
+        "A = { from = { command = [\"op\"] } }\nB = { from = { in.prod = { file = \"f\" } } }",
+    );
+    let mut world = World::new(&[
+        ("ringfence.toml", &manifest),
+        (".env.dev", "A=1\nB=2\nC=encrypted:AAAA\nD=${A}\n"),
+    ]);
+    world.check("dev", &["B=2"]);
+    let resolution = world.resolve("dev");
+    let closed: Vec<_> = resolution.closed.keys().collect();
+    assert_eq!(closed, ["A", "C"]);
+    world.documents.refer("dev", "A", Value::new("${B}"));
+    world.documents.open(".env.dev", "C", Value::new("three"));
+    world.check("dev", &["A=${B}", "B=2", "C=three", "D=${B}"]);
+    let resolution = world.resolve("dev");
+    assert!(
+        ["A", "C", "D"]
+            .iter()
+            .all(|name| resolution.settings[*name].is_secret)
     );
 }
 

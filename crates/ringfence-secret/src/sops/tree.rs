@@ -71,6 +71,27 @@ impl Plain {
     }
 }
 
+impl Node {
+    /// Whether two open trees hold the same values under the same names, however they are encrypted.
+    pub(super) fn means_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Leaf(one), Self::Leaf(other)) => one.plain == other.plain,
+            (Self::Map(one), Self::Map(other)) => {
+                let pairs = || one.iter().zip(other);
+                one.len() == other.len()
+                    && pairs().all(|(one, other)| {
+                        one.name == other.name && one.node.means_the_same(&other.node)
+                    })
+            }
+            (Self::List(one), Self::List(other)) => {
+                let mut pairs = one.iter().zip(other);
+                one.len() == other.len() && pairs.all(|(one, other)| one.means_the_same(other))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Leaf {
     pub(super) fn written(written: Written) -> Self {
         Self {

@@ -121,8 +121,8 @@ pub const MANIFEST: Shape = Shape::Table(&[
     ),
     key(
         "people",
-        Shape::Map(&Shape::Text),
-        "age or ssh public keys, by name",
+        Shape::Map(&KEYS),
+        "age or ssh public keys, by name; one or several each",
     ),
     key("access", ACCESS, "who may do what where"),
     key(
@@ -132,7 +132,7 @@ pub const MANIFEST: Shape = Shape::Table(&[
     ),
     key(
         "secrets",
-        Shape::Map(&Shape::Any),
+        Shape::Map(&SECRETS),
         "how sealed files are kept, by environment",
     ),
 ]);
@@ -207,7 +207,7 @@ const SETTING: Shape = Shape::Either(&[
         ),
         key(
             "from",
-            VALUE_SOURCE,
+            Shape::PerEnvironment(&VALUE_SOURCE),
             "where the value comes from, if not from the files",
         ),
         key(
@@ -257,6 +257,21 @@ const RESOURCE: Shape = Shape::Table(&[
         "record",
         Shape::PerEnvironment(&Shape::Any),
         "what is recorded of the traffic",
+    ),
+]);
+
+const KEYS: Shape = Shape::Either(&[Shape::Text, TEXTS]);
+
+const SECRETS: Shape = Shape::Table(&[
+    key(
+        "file",
+        Shape::Text,
+        "the sealed file, where it is not found by its name",
+    ),
+    key(
+        "seal",
+        Shape::Word(&["required", "optional"]),
+        "whether a file without a seal is refused; required in staging and production where absent",
     ),
 ]);
 

@@ -6,8 +6,8 @@ use toml_edit::{Document, Item, TableLike, TomlError, Value};
 use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
-    EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment, ResourceEntry, SettingEntry,
-    Spanned, ValueSource, excerpt,
+    AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
+    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -50,6 +50,54 @@ fn manifest(root: &dyn TableLike) -> Manifest {
             .map(|_| entries(root, "settings").map(setting).collect()),
         resources: entries(root, "resources").map(resource).collect(),
         egress: entries(root, "egress").map(egress).collect(),
+        people: entries(root, "people")
+            .map(|(name, item)| (name, one_or_several(item)))
+            .collect(),
+        access: access(root),
+        secrets: entries(root, "secrets").map(secrets).collect(),
+    }
+}
+
+fn one_or_several(item: &Item) -> Vec<Spanned<String>> {
+    let one = || {
+        Some(Spanned {
+            value: item.as_str()?.to_owned(),
+            span: span_of(item)?,
+        })
+    };
+    item.as_array()
+        .map_or_else(|| one().into_iter().collect(), strings)
+}
+
+fn access(root: &dyn TableLike) -> AccessTable {
+    let mut access = AccessTable::default();
+    for (name, item) in entries(root, "access") {
+        let Some(table) = item.as_table_like() else {
+            continue;
+        };
+        if name.value == "groups" {
+            let groups = rows(table);
+            access.groups = groups
+                .map(|(name, item)| (name, one_or_several(item)))
+                .collect();
+        } else {
+            access.environments.push(AccessEntry {
+                environment: name,
+                read_secret: texts(table, "read-secret"),
+                edit: texts(table, "edit"),
+            });
+        }
+    }
+    access
+}
+
+fn secrets((environment, item): (Spanned<String>, &Item)) -> SecretsEntry {
+    let table = item.as_table_like();
+    let seal = table.and_then(|table| text(table, "seal"));
+    SecretsEntry {
+        environment,
+        file: table.and_then(|table| text(table, "file")),
+        seal_required: seal.map(|seal| seal.value == "required"),
     }
 }
 
@@ -113,7 +161,7 @@ fn setting((name, item): (Spanned<String>, &Item)) -> SettingEntry {
         distinct: false,
         required: PerEnvironment::default(),
         value: PerEnvironment::default(),
-        from: None,
+        from: PerEnvironment::default(),
         as_file: None,
     };
     let Some(table) = item.as_table_like() else {
@@ -136,7 +184,10 @@ fn setting((name, item): (Spanned<String>, &Item)) -> SettingEntry {
         .get("in")
         .map(|item| within(item, scalar))
         .unwrap_or_default();
-    entry.from = table.get("from").and_then(value_source);
+    entry.from = table
+        .get("from")
+        .map(|item| per_environment(item, value_source))
+        .unwrap_or_default();
     entry.as_file = text(table, "as")
         .filter(|form| form.value == "file")
         .map(|form| form.span);
@@ -146,8 +197,11 @@ fn setting((name, item): (Spanned<String>, &Item)) -> SettingEntry {
 fn value_source(item: &Item) -> Option<Spanned<ValueSource>> {
     let span = span_of(item).unwrap_or_default();
     let value = match item.as_table_like() {
-        Some(table) if table.contains_key("command") => ValueSource::Command,
-        Some(table) if table.contains_key("file") => ValueSource::File,
+        Some(table) if table.contains_key("command") => {
+            let words = texts(table, "command")?.into_iter();
+            ValueSource::Command(words.map(|word| word.value).collect())
+        }
+        Some(table) if table.contains_key("file") => ValueSource::File(text(table, "file")?.value),
         _ if item.as_str() == Some("host") => ValueSource::Host,
         _ => return None,
     };
@@ -175,7 +229,8 @@ fn egress((environment, item): (Spanned<String>, &Item)) -> EgressEntry {
 }
 
 fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
-    match item.as_table_like() {
+    let split = |table: &&dyn TableLike| table.contains_key("default") || table.contains_key("in");
+    match item.as_table_like().filter(split) {
         Some(table) => PerEnvironment {
             default: table.get("default").and_then(&read),
             within: table

@@ -1,0 +1,264 @@
+//! One environment's sealed file, open for a change: compared with the manifest before it is written, and written with its seal.
+
+use std::collections::BTreeSet;
+
+use ringfence_model::environment::Environment;
+use ringfence_model::variable;
+use ringfence_secret::identity::Recipient;
+use ringfence_secret::sops::{ChangeError, Format, Opened};
+
+use super::sign;
+use crate::ambient::{self, Ambient};
+use crate::args::secret::Sealing;
+use crate::failure::{Error, Failure, exit};
+use crate::load::Loaded;
+use crate::output::Output;
+use crate::sealed::keys::Keys;
+use crate::sealed::{self, About};
+
+/// A sealed file that is open.
+pub(super) struct Desk<'a> {
+    pub(super) about: About<'a>,
+    pub(super) file: Opened,
+    /// Its bytes as they were read; nothing where it is new.
+    before: Option<Vec<u8>>,
+}
+
+/// Where an environment's secrets are, or would be.
+pub(super) fn path(loaded: &Loaded, environment: &Environment) -> Result<String, Failure> {
+    let paths = sealed::paths(loaded, environment);
+    let mut all: BTreeSet<String> = paths.into_iter().collect();
+    all.extend(environment.sealed.iter().cloned());
+    match all.len() {
+        0 | 1 => Ok(all
+            .pop_first()
+            .unwrap_or_else(|| new_path(loaded, environment))),
+        _ => {
+            let listed: Vec<String> = all.iter().map(|path| format!("`{path}`")).collect();
+            let name = &environment.name;
+            let message = format!("`{name}` has several sealed files: {}", listed.join(", "));
+            let hint = format!(
+                "keep one, or say `{name} = {{ file = \"…\" }}` under `[secrets]` in ringfence.toml"
+            );
+            Err(Failure::error(exit::REFUSED, message).hint(hint).into())
+        }
+    }
+}
+
+fn new_path(loaded: &Loaded, environment: &Environment) -> String {
+    let keeping = loaded.project.people.keeping(&environment.name);
+    keeping.file.map_or_else(
+        || format!(".env.{}.enc", environment.name),
+        |(path, _)| path,
+    )
+}
+
+/// The public keys of those who may read an environment's secrets; nothing where the manifest does not say who.
+pub(super) fn readers(
+    loaded: &Loaded,
+    environment: &Environment,
+) -> Result<Option<Vec<Recipient>>, Failure> {
+    let people = &loaded.project.people;
+    let Some(names) = people.keeping(&environment.name).readers else {
+        return Ok(None);
+    };
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for name in &names {
+        let keys = people.keys.get(name).into_iter().flatten();
+        let own: Vec<Recipient> = keys
+            .filter_map(|(key, _)| Recipient::parse(key).ok())
+            .collect();
+        if own.is_empty() {
+            let message = format!("`{name}` has no key that files can be sealed for");
+            let hint = format!(
+                "add an `age1…` or `ssh-ed25519 …` key to `{name}` under `[people]` in ringfence.toml"
+            );
+            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
+        }
+        recipients.extend(own);
+    }
+    Ok(Some(recipients))
+}
+
+impl<'a> Desk<'a> {
+    /// Opens the environment's sealed file for reading, after everything about it was found right.
+    pub(super) fn read(
+        about: About<'a>,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        let Some(sealed) = about.loaded.sealed.get(about.path) else {
+            return Err(nothing_sealed(about.environment).into());
+        };
+        let mut keys = Keys::new(ambient);
+        let opened = sealed::open_file(&about, &mut keys, ambient);
+        let (file, notes) =
+            opened.map_err(|diagnostic| sealed::refused(about.loaded, *diagnostic))?;
+        notes.iter().for_each(|note| output.say(note));
+        Ok(Self {
+            before: Some(sealed.bytes.clone()),
+            about,
+            file,
+        })
+    }
+
+    /// A file that was opened already.
+    pub(super) fn reopened(about: About<'a>, file: Opened) -> Self {
+        let before = about.loaded.sealed.get(about.path);
+        Self {
+            before: before.map(|sealed| sealed.bytes.clone()),
+            about,
+            file,
+        }
+    }
+
+    /// Opens it for a change, or makes a new one.
+    pub(super) fn change(
+        about: About<'a>,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        if about.loaded.sealed.contains_key(about.path) {
+            let desk = Self::read(about, ambient, output)?;
+            desk.compare_readers()?;
+            return Ok(desk);
+        }
+        let name = &about.environment.name;
+        let whole = about.loaded.root.join(about.path);
+        if ambient::exists(&whole) {
+            let message = format!("`{}` is there, and is no sealed file", about.path);
+            let hint = format!("`ringfence secret import {name}` seals a plain file");
+            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
+        }
+        let Some(readers) = readers(about.loaded, about.environment)? else {
+            let message = format!("nobody may read the secrets of `{name}` yet");
+            let hint = format!(
+                "`ringfence secret keygen` makes a key; `ringfence secret grant {name} YOUR-NAME --key KEY` lets it in"
+            );
+            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
+        };
+        let format = if about.path.ends_with(".json") {
+            Format::Json
+        } else {
+            Format::Dotenv
+        };
+        let mut file = Opened::new(format);
+        file.readers(&readers).map_err(|error| refused(&error))?;
+        Ok(Self {
+            about,
+            file,
+            before: None,
+        })
+    }
+
+    /// Whether the file is sealed for those whom the manifest names: whoever slipped a key in would get everything that is
+    /// written from now on.
+    fn compare_readers(&self) -> Result<(), Failure> {
+        let Some(readers) = readers(self.about.loaded, self.about.environment)? else {
+            return Ok(());
+        };
+        let named: BTreeSet<&str> = readers.iter().map(Recipient::text).collect();
+        let found: BTreeSet<&str> = self.file.recipients().collect();
+        let people = &self.about.loaded.project.people;
+        let spoken = |key: &&str| {
+            let known = people.keys.iter();
+            let known = known
+                .filter(|(_, keys)| keys.iter().any(|(own, _)| own.starts_with(*key)))
+                .map(|(name, _)| name.as_str());
+            let known = known.collect::<Vec<_>>().join(", ");
+            let short: String = key.chars().take(24).collect();
+            match known.as_str() {
+                "" => format!("{short}… (nobody under `[people]`)"),
+                name => format!("{name} ({short}…)"),
+            }
+        };
+        let extra: Vec<String> = found.difference(&named).map(spoken).collect();
+        let missing: Vec<String> = named.difference(&found).map(spoken).collect();
+        if extra.is_empty() && missing.is_empty() {
+            return Ok(());
+        }
+        let mut message = format!(
+            "`{}` is not sealed for those whom the manifest names; nothing was written",
+            self.about.path
+        );
+        for (what, keys) in [
+            ("it can also be opened by", extra),
+            ("it cannot be opened by", missing),
+        ] {
+            if !keys.is_empty() {
+                message.push_str(&format!("; {what} {}", keys.join(", ")));
+            }
+        }
+        let hint = format!(
+            "`ringfence secret rotate {}` seals it for those in the manifest; or correct `[access]`",
+            self.about.environment.name
+        );
+        Err(Failure::error(exit::REFUSED, message).hint(hint).into())
+    }
+
+    /// Seals the file and writes it with its signature; nothing is written before both are there.
+    pub(super) fn save(
+        mut self,
+        sealing: &Sealing,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let name = &self.about.environment.name;
+        self.file
+            .set(variable::ENVIRONMENT, name)
+            .map_err(|error| refused(&error))?;
+        let bytes = self
+            .file
+            .seal(&ambient::now())
+            .map_err(|error| refused(&error))?;
+        let names: Vec<&str> = self.file.names().collect();
+        let seal = sign::over(&self.about, (&bytes, &names), sealing, ambient)?;
+        let path = self.about.loaded.root.join(self.about.path);
+        let is = ambient::read_file(&path).ok();
+        if is != self.before {
+            let message = format!(
+                "`{}` was changed meanwhile; nothing was written",
+                self.about.path
+            );
+            return Err(Failure::error(exit::REFUSED, message)
+                .hint("say it again: it starts from the file as it is now")
+                .into());
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some(folder) = path.parent() {
+            ambient::create_folder(folder).map_err(|error| not_written(self.about.path, &error))?;
+        }
+        ambient::replace_file(&path, &text)
+            .map_err(|error| not_written(self.about.path, &error))?;
+        let mut line = format!("sealed {}", self.about.path);
+        if let Some(seal) = seal {
+            sign::write(&self.about, &seal, ambient)?;
+            line.push_str(&format!(", revision {}", seal.statement().revision()));
+        }
+        output.say(&line);
+        Ok(())
+    }
+}
+
+pub(super) fn nothing_sealed(environment: &Environment) -> Error {
+    let name = &environment.name;
+    Failure::error(exit::REFUSED, format!("`{name}` has no sealed file")).hint(format!(
+        "`ringfence secret set {name} NAME` makes one, `ringfence secret import {name}` seals a plain one"
+    ))
+}
+
+pub(super) fn not_written(path: &str, error: &std::io::Error) -> Error {
+    Failure::error(exit::FAULT, format!("`{path}` cannot be written")).caused_by(error)
+}
+
+/// Why the file does not take a change.
+pub(super) fn refused(error: &ChangeError) -> Error {
+    let hint = match error {
+        ChangeError::OtherReaders(_) => "change it with `sops`, which has their keys",
+        ChangeError::Name(_) => "letters, digits, `_` and `.`, no digit first",
+        ChangeError::NotSingle(_) => "a table or list is edited with `ringfence secret edit`",
+        ChangeError::Nobody => "name its readers under `[access]` in ringfence.toml",
+        ChangeError::Text(_) => "nothing was written",
+    };
+    Failure::error(exit::REFUSED, error.to_string()).hint(hint)
+}

@@ -1,0 +1,127 @@
+//! `ringfence secret edit`: all secrets in an editor. The text lies in a folder of this user alone on a memory file system, never
+//! on a disk, and is cleared when the editor is left.
+
+use std::path::{Path, PathBuf};
+
+use ringfence_secret::value::Secret;
+
+use super::desk::{self, Desk};
+use crate::ambient::{self, Ambient, PrivateFolder};
+use crate::args::secret::One;
+use crate::failure::{Failure, exit};
+use crate::output::Output;
+use crate::sealed::About;
+use crate::sealed::keys::read_text;
+
+pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
+    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
+    let path = desk::path(&loaded, &environment)?;
+    let about = About {
+        loaded: &loaded,
+        environment: &environment,
+        path: &path,
+    };
+    let mut desk = Desk::change(about, ambient, output)?;
+    let folder = ambient.memory_folder().map_err(|error| {
+        Failure::error(
+            exit::NOT_SET_UP,
+            "there is no memory file system to edit secrets on; nothing was written to disk",
+        )
+        .caused_by(error)
+        .hint("mount a tmpfs at /dev/shm, or set single values with `ringfence secret set`")
+    })?;
+    let extension = if path.ends_with(".json") {
+        "json"
+    } else {
+        "env"
+    };
+    let file = folder
+        .path()
+        .join(format!("{}.{extension}", environment.name));
+    let before = desk.file.plain_text();
+    write(&file, &before)?;
+    loop {
+        start_editor(&file, ambient, &folder)?;
+        let after = read(&file)?;
+        if after.expose() == before.expose() {
+            output.say("nothing was changed");
+            return Ok(exit::FINE);
+        }
+        let refused = match desk.file.replace(after.expose()) {
+            Ok(()) => super::values::usable(&desk.file).err(),
+            Err(error) => Some(desk::refused(&error)),
+        };
+        let Some(error) = refused else { break };
+        let code = output.failure(&error.into());
+        if !ambient::ask_enter("press Enter to edit it again, Ctrl-C to leave everything as it was")
+        {
+            return Ok(code);
+        }
+    }
+    drop(folder);
+    desk.save(&arguments.sealing, ambient, output)?;
+    Ok(exit::FINE)
+}
+
+fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Result<(), Failure> {
+    let variables = ["VISUAL", "EDITOR"];
+    let named = variables
+        .iter()
+        .find_map(|name| ambient.host.get(name)?.to_str());
+    let line = named.filter(|line| !line.trim().is_empty()).unwrap_or("vi");
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    let program = words.remove(0);
+    let mut arguments: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    arguments.extend(quiet(program).iter().map(|word| (*word).to_owned()));
+    arguments.push(file.display().to_string());
+    let ended = ambient.wait_for(program, &arguments, folder.path());
+    let ended = ended.map_err(|error| {
+        Failure::error(
+            exit::NOT_FOUND,
+            format!("the editor `{program}` cannot be started"),
+        )
+        .caused_by(error)
+        .hint("name one in `EDITOR`")
+    })?;
+    if ended.success() {
+        return Ok(());
+    }
+    let message = format!("the editor ended with {ended}; everything was left as it was");
+    Err(Failure::error(exit::REFUSED, message).into())
+}
+
+/// What keeps an editor from writing copies elsewhere: swap files, backups, undo files, registers.
+fn quiet(program: &str) -> &'static [&'static str] {
+    const VIM: &[&str] = &[
+        "-n",
+        "-i",
+        "NONE",
+        "--cmd",
+        "set nobackup nowritebackup noundofile",
+    ];
+    let name = PathBuf::from(program);
+    match name.file_name().and_then(|name| name.to_str()) {
+        Some("vim" | "nvim" | "gvim") => VIM,
+        Some("emacs") => &[
+            "--eval",
+            "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
+        ],
+        _ => &[],
+    }
+}
+
+fn write(file: &Path, text: &Secret) -> Result<(), Failure> {
+    ambient::create_private_file(file, text.expose().as_bytes())
+        .map_err(|error| desk::not_written(&file.display().to_string(), &error).into())
+}
+
+fn read(file: &Path) -> Result<Secret, Failure> {
+    read_text(file).map_err(|error| {
+        Failure::error(
+            exit::REFUSED,
+            "what the editor left cannot be read; everything was left as it was",
+        )
+        .caused_by(error)
+        .into()
+    })
+}

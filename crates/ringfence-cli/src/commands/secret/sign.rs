@@ -1,0 +1,246 @@
+//! Seals: which key signs, and where it is found.
+
+use std::path::{Path, PathBuf};
+
+use ringfence_secret::seal::agent::Agent;
+use ringfence_secret::seal::{Editor, KeyError, Seal, SealError, SigningKey, Statement, sign};
+use ringfence_secret::value::Secret;
+
+use super::desk::{self, not_written};
+use crate::ambient::{self, Ambient};
+use crate::args::secret::{One, Sealing};
+use crate::failure::{Failure, exit};
+use crate::output::Output;
+use crate::sealed::keys::{Keys, read_text};
+use crate::sealed::{self, About};
+
+/// `ringfence secret seal`: signs the file as it is, once it was opened and found to be the environment's own.
+pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
+    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
+    let path = desk::path(&loaded, &environment)?;
+    let about = About {
+        loaded: &loaded,
+        environment: &environment,
+        path: &path,
+    };
+    let Some(sealed) = loaded.sealed.get(&path) else {
+        return Err(desk::nothing_sealed(&environment).into());
+    };
+    let file = sealed::open_unsealed(&about, &mut Keys::new(ambient))
+        .map_err(|diagnostic| sealed::refused(&loaded, *diagnostic))?;
+    let names: Vec<&str> = file.names().collect();
+    say_changes(&about, &names, output);
+    if about.editors().is_none() {
+        return Err(no_editors(&environment.name).into());
+    }
+    if file.get(ringfence_model::variable::ENVIRONMENT).is_none() {
+        // The name inside is what a copy to another environment is told by, so it is written first.
+        let desk = desk::Desk::reopened(about, file);
+        desk.save(&arguments.sealing, ambient, output)?;
+        return Ok(exit::FINE);
+    }
+    let seal = made(&about, (&sealed.bytes, &names), &arguments.sealing, ambient)?;
+    write(&about, &seal, ambient)?;
+    output.say(&format!(
+        "sealed {path}, revision {}",
+        seal.statement().revision()
+    ));
+    Ok(exit::FINE)
+}
+
+/// What the names say of how the file differs from the one that was sealed before.
+fn say_changes(about: &About<'_>, names: &[&str], output: &mut Output) {
+    let Ok(Some(seal)) = about.written_seal() else {
+        return;
+    };
+    let before = seal.statement().names();
+    let list = |names: Vec<&str>| names.join(", ");
+    let added = names.iter().filter(|name| !before.contains(**name));
+    let added: Vec<&str> = added.copied().collect();
+    let removed = before.iter().filter(|name| !names.contains(&name.as_str()));
+    let removed: Vec<&str> = removed.map(String::as_str).collect();
+    for (what, names) in [("new", added), ("gone", removed)] {
+        if !names.is_empty() {
+            output.say(&format!("{what} since the last seal: {}", list(names)));
+        }
+    }
+}
+
+/// The seal that a changed file gets: one where it is required, or where there was one; else none.
+pub(super) fn over(
+    about: &About<'_>,
+    file: (&[u8], &[&str]),
+    sealing: &Sealing,
+    ambient: &Ambient,
+) -> Result<Option<Seal>, Failure> {
+    let name = &about.environment.name;
+    let keeping = about.loaded.project.people.keeping(name);
+    let path = about.loaded.root.join(format!("{}.seal", about.path));
+    let wanted = keeping.requires_seal(about.environment.tier)
+        || ambient::exists(&path)
+        || sealing.seal_key.is_some();
+    if !wanted {
+        return Ok(None);
+    }
+    made(about, file, sealing, ambient).map(Some)
+}
+
+fn made(
+    about: &About<'_>,
+    (bytes, names): (&[u8], &[&str]),
+    sealing: &Sealing,
+    ambient: &Ambient,
+) -> Result<Seal, Failure> {
+    let name = &about.environment.name;
+    let editors = about.editors().ok_or_else(|| no_editors(name))?;
+    let previous = about.written_seal().map_err(|error| {
+        let message = format!("`{}.seal` cannot be followed by another: {error}", about.path);
+        Failure::error(exit::REFUSED, message)
+            .hint("take it from git again; if it is lost for good, remove it, and tell whoever has seen later revisions")
+    })?;
+    let statement = Statement::about(name, bytes, names.iter().copied(), previous.as_ref());
+    let statement = statement.and_then(|statement| statement.after(about.seen(ambient)));
+    let statement = statement.map_err(|error| not_sealed(about, &error))?;
+    let mut problems = Vec::new();
+    let seal = match &sealing.seal_key {
+        Some(path) => with_file(path, &editors, &statement, &mut problems),
+        None => with_agent(&editors, &statement, ambient, &mut problems).or_else(|| {
+            let files = key_files(ambient).into_iter();
+            files
+                .filter(|path| ambient::exists(path))
+                .find_map(|path| with_file(&path, &editors, &statement, &mut problems))
+        }),
+    };
+    seal.ok_or_else(|| {
+        let names: Vec<&str> = editors.iter().map(|editor| editor.name.as_str()).collect();
+        let mut message = format!(
+            "no key at hand seals for `{name}`, whose editors are {}; nothing was written",
+            if names.is_empty() {
+                "nobody with an ssh key".to_owned()
+            } else {
+                names.join(", ")
+            }
+        );
+        for problem in problems {
+            message.push_str(&format!("; {problem}"));
+        }
+        Failure::error(exit::DENIED, message)
+            .hint("`ssh-add` an editor's key, or name its file with `--seal-key FILE`")
+            .into()
+    })
+}
+
+fn no_editors(name: &str) -> crate::failure::Error {
+    let message =
+        format!("the manifest does not say whose seal counts in `{name}`; nothing was written");
+    Failure::error(exit::REFUSED, message).hint(format!(
+        "`ringfence secret grant {name} YOUR-NAME --edit --key \"$(cat ~/.ssh/id_ed25519.pub)\"`"
+    ))
+}
+
+fn not_sealed(about: &About<'_>, error: &SealError) -> crate::failure::Error {
+    let message = format!("`{}` cannot be sealed: {error}", about.path);
+    let hint = match error {
+        SealError::Beginning { .. } => {
+            "a later revision was seen here: take the last `.seal` file from git again"
+        }
+        SealError::Environment { .. } => "the `.seal` file beside it is another environment's",
+        _ => "nothing was written",
+    };
+    Failure::error(exit::REFUSED, message).hint(hint)
+}
+
+fn with_agent(
+    editors: &[Editor],
+    statement: &Statement,
+    ambient: &Ambient,
+    problems: &mut Vec<String>,
+) -> Option<Seal> {
+    let mut agent = Agent::new(ambient.ssh_agent()?);
+    let identities = match agent.identities() {
+        Ok(identities) => identities,
+        Err(error) => {
+            problems.push(format!("the ssh-agent has no answer: {error}"));
+            return None;
+        }
+    };
+    let is_editor = |key: &&ringfence_secret::seal::PublicKey| {
+        editors
+            .iter()
+            .any(|editor| editor.key.key_data() == key.key_data())
+    };
+    let key = identities.iter().find(is_editor)?;
+    agent
+        .sign(statement.clone(), key)
+        .map_err(|error| problems.push(format!("the ssh-agent did not sign: {error}")))
+        .ok()
+}
+
+fn key_files(ambient: &Ambient) -> Vec<PathBuf> {
+    let folder = ambient.home().map(|home| home.join(".ssh"));
+    let names = ["id_ed25519", "id_ecdsa"];
+    folder
+        .into_iter()
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .collect()
+}
+
+/// Signs with the key in a file. A passphrase is asked for only where the public half beside it is an editor's.
+fn with_file(
+    path: &Path,
+    editors: &[Editor],
+    statement: &Statement,
+    problems: &mut Vec<String>,
+) -> Option<Seal> {
+    let shown = path.display();
+    let text = read_text(path)
+        .map_err(|error| problems.push(format!("`{shown}` cannot be read: {error}")))
+        .ok()?;
+    let key = opened(path, &text, editors)
+        .map_err(|error| problems.push(format!("`{shown}` is left out: {error}")))
+        .ok()?;
+    let is_editor = |editor: &Editor| editor.key.key_data() == key.public().key_data();
+    if !editors.iter().any(is_editor) {
+        problems.push(format!("`{shown}` is the key of no editor"));
+        return None;
+    }
+    sign(statement.clone(), &key)
+        .map_err(|error| problems.push(format!("`{shown}` did not sign: {error}")))
+        .ok()
+}
+
+fn opened(path: &Path, text: &Secret, editors: &[Editor]) -> Result<SigningKey, KeyError> {
+    let first = SigningKey::parse(text.expose(), None);
+    if !matches!(first, Err(KeyError::Encrypted)) {
+        return first;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    let public = read_text(Path::new(&beside)).ok();
+    let public = public.and_then(|text| Editor::parse("", text.expose()).ok());
+    let known_stranger = public.is_some_and(|public| {
+        !editors
+            .iter()
+            .any(|editor| editor.key.key_data() == public.key.key_data())
+    });
+    if known_stranger {
+        return first;
+    }
+    match ambient::ask_hidden(&format!("passphrase of {}: ", path.display())) {
+        Some(phrase) => SigningKey::parse(text.expose(), Some(phrase.expose())),
+        None => first,
+    }
+}
+
+/// Writes a seal beside its file, and remembers its revision.
+pub(super) fn write(about: &About<'_>, seal: &Seal, ambient: &Ambient) -> Result<(), Failure> {
+    let name = format!("{}.seal", about.path);
+    ambient::replace_file(&about.loaded.root.join(&name), seal.to_text()).map_err(|error| {
+        not_written(&name, &error).hint(format!(
+            "the file itself is written; `ringfence secret seal {}` makes the seal",
+            about.environment.name
+        ))
+    })?;
+    about.remember(seal.statement().revision(), ambient);
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! The keys at hand: where they are looked for, and what is told where none fits.
+
+use std::path::{Path, PathBuf};
+
+use ringfence_secret::dotenvx::{self, PrivateKey};
+use ringfence_secret::identity::{Identity, IdentityError};
+use ringfence_secret::sops::{File, OpenError, Opened};
+use ringfence_secret::value::Secret;
+
+use crate::ambient::{self, Ambient};
+
+/// Where keys are looked for, in words.
+pub(crate) const PLACES: &str = "`SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, `SOPS_AGE_SSH_PRIVATE_KEY_FILE`, ~/.config/sops/age/keys.txt, ~/.config/ringfence/identity and ~/.ssh/id_ed25519";
+
+/// The keys of whoever started this, read when they are needed.
+pub(crate) struct Keys<'a> {
+    ambient: &'a Ambient,
+    found: Option<Vec<Identity>>,
+    ssh_was_tried: bool,
+    problems: Vec<String>,
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) fn new(ambient: &'a Ambient) -> Self {
+        Self {
+            ambient,
+            found: None,
+            ssh_was_tried: false,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Why keys that are there could not be used.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Opens a file with the first key that fits. A passphrase is asked for only where nothing else fits.
+    pub(crate) fn open(&mut self, file: &File) -> Result<Opened, OpenError> {
+        let identities = self.age();
+        let first = file.clone().open(identities);
+        if !matches!(first, Err(OpenError::NoKey)) || self.ssh_was_tried {
+            return first;
+        }
+        if !file
+            .recipients()
+            .any(|recipient| recipient.starts_with("ssh-"))
+        {
+            return first;
+        }
+        self.ssh_was_tried = true;
+        for path in self.ssh_files() {
+            let read = self.ssh_key(&path);
+            self.found.get_or_insert_default().extend(read);
+        }
+        file.clone().open(self.age())
+    }
+
+    fn age(&mut self) -> &[Identity] {
+        if self.found.is_none() {
+            let mut found = Vec::new();
+            for (place, text) in self.texts() {
+                match Identity::parse(text.expose(), None) {
+                    Ok(identities) => found.extend(identities),
+                    Err(error) => self.problems.push(format!("{place} is left out: {error}")),
+                }
+            }
+            self.found = Some(found);
+        }
+        self.found.as_deref().unwrap_or_default()
+    }
+
+    /// Texts with age keys in them, and where each is.
+    fn texts(&mut self) -> Vec<(String, Secret)> {
+        let mut texts = Vec::new();
+        if let Some(text) = self.variable("SOPS_AGE_KEY") {
+            texts.push(("`SOPS_AGE_KEY`".to_owned(), Secret::new(text)));
+        }
+        let named = self.variable("SOPS_AGE_KEY_FILE").map(PathBuf::from);
+        let configuration = self.ambient.configuration_folder();
+        let usual = ["sops/age/keys.txt", "ringfence/identity"];
+        let usual = configuration
+            .iter()
+            .flat_map(|folder| usual.map(|file| folder.join(file)));
+        for (path, is_named) in named
+            .map(|path| (path, true))
+            .into_iter()
+            .chain(usual.map(|path| (path, false)))
+        {
+            match read_text(&path) {
+                Ok(text) => texts.push((format!("`{}`", path.display()), text)),
+                Err(_) if !is_named && !ambient::exists(&path) => {}
+                Err(error) => self
+                    .problems
+                    .push(format!("`{}` cannot be read: {error}", path.display())),
+            }
+        }
+        texts
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let value = self.ambient.host.get(name)?.to_str()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    fn ssh_files(&self) -> Vec<PathBuf> {
+        let named = self.variable("SOPS_AGE_SSH_PRIVATE_KEY_FILE");
+        let usual = self.ambient.home().map(|home| home.join(".ssh/id_ed25519"));
+        named
+            .map(PathBuf::from)
+            .into_iter()
+            .chain(usual)
+            .filter(|path| ambient::exists(path))
+            .collect()
+    }
+
+    fn ssh_key(&mut self, path: &Path) -> Vec<Identity> {
+        let shown = path.display();
+        let text = match read_text(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.problems
+                    .push(format!("`{shown}` cannot be read: {error}"));
+                return Vec::new();
+            }
+        };
+        let mut read = Identity::parse(text.expose(), None);
+        if matches!(read, Err(IdentityError::Passphrase))
+            && let Some(phrase) = ambient::ask_hidden(&format!("passphrase of {shown}: "))
+        {
+            read = Identity::parse(text.expose(), Some(&phrase));
+        }
+        read.unwrap_or_else(|error| {
+            self.problems
+                .push(format!("`{shown}` is left out: {error}"));
+            Vec::new()
+        })
+    }
+}
+
+/// A text that is cleared when it is dropped.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<Secret> {
+    const MOST: u64 = 1 << 20;
+    let bytes = ambient::read_at_most(path, MOST)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let mut bytes = error.into_bytes();
+        zeroize::Zeroize::zeroize(&mut bytes);
+        std::io::Error::other("it is not UTF-8")
+    })?;
+    Ok(Secret::new(text))
+}
+
+/// Opens a value of a plain file that dotenvx encrypted.
+pub(crate) fn open_dotenvx(
+    root: &Path,
+    path: &str,
+    value: &str,
+    ambient: &Ambient,
+) -> Result<Secret, String> {
+    if !dotenvx::is_encrypted(value) {
+        return Err("it is a value of SOPS in a file that is none of SOPS".to_owned());
+    }
+    let variable = dotenvx::key_variable(path);
+    let named = ambient.host.get(&variable).and_then(|value| value.to_str());
+    let kept = || {
+        let text = read_text(&root.join(".env.keys")).ok()?;
+        let line = text.expose().lines().find_map(|line| {
+            let rest = line.trim().strip_prefix(&variable)?;
+            let value = rest.trim_start().strip_prefix('=')?;
+            Some(value.trim().trim_matches(['"', '\'']).to_owned())
+        })?;
+        Some(Secret::new(line))
+    };
+    let key = named.map(Secret::new).or_else(kept);
+    let key = key.ok_or_else(|| format!("there is no `{variable}`"))?;
+    let keys: Vec<PrivateKey> = key
+        .expose()
+        .split(',')
+        .map(|key| PrivateKey::parse(key.trim()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    dotenvx::open(value, &keys).map_err(|error| error.to_string())
+}
