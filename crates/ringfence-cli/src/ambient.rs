@@ -2,6 +2,7 @@
 //!
 //! Nothing else in the program touches any of these; everything else takes what this room gives as plain data.
 
+mod own;
 mod private;
 mod walk;
 
@@ -20,8 +21,9 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
+pub(crate) use own::{ask_own_process, question};
 pub(crate) use private::{
-    CommandError, PrivateFolder, ask_enter, ask_hidden, create_private_file, create_private_folder,
+    CommandError, PrivateFolder, ask_enter, ask_hidden, ask_line, create_private_file, create_private_folder,
     now, only_ours, read_secret,
 };
 pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};

@@ -1,5 +1,6 @@
 //! The arguments as typed. Doc comments are the help.
 
+pub(crate) mod data;
 pub(crate) mod secret;
 
 use std::ffi::OsString;
@@ -116,6 +117,22 @@ Examples:
   ringfence secret verify                          needs no key; for CI")]
     Secret(Box<secret::Secret>),
 
+    /// Write the environment's marker into its resources
+    #[command(after_help = "\
+Examples:
+  ringfence mark dev                  every store of dev
+  ringfence mark prod database        asks for the name of prod
+  ringfence mark test --yes test      where nobody can be asked
+  ringfence mark prod --look          only say what is there
+
+A marker says whose a database is, wherever its address is copied to. `run` and `shell` look at the markers of all declared
+resources first, and start nothing where one belongs to another environment.")]
+    Mark(data::Mark),
+
+    /// Asks resources for their markers; `run` starts it
+    #[command(name = "probe-markers", hide = true)]
+    Probe,
+
     /// Write ringfence.toml from what is there; change no other file
     #[command(after_help = "Examples:\n  ringfence init --dry-run\n  ringfence init")]
     Init(Init),
@@ -149,9 +166,13 @@ impl Command {
             Self::Doctor(arguments) => arguments.json,
             Self::Check(arguments) => arguments.format() == Format::Json,
             Self::Secret(arguments) => arguments.action.prints_json(),
-            Self::Run(_) | Self::Shell(_) | Self::Init(_) | Self::Completions(_) | Self::Man(_) => {
-                false
-            }
+            Self::Mark(arguments) => arguments.json,
+            Self::Run(_)
+            | Self::Shell(_)
+            | Self::Probe
+            | Self::Init(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }

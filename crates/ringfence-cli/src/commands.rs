@@ -7,6 +7,8 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod mark;
+pub(crate) mod probe;
 pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod shell;

@@ -100,6 +100,8 @@ pub struct EnvironmentEntry {
     pub barrier: Option<Spanned<String>>,
     /// `home`: what the child may do in the home directory.
     pub home: Option<Spanned<String>>,
+    /// `disposable`: what is in it may be destroyed.
+    pub disposable: bool,
 }
 
 /// A line of `[settings]`.
@@ -163,6 +165,14 @@ pub struct ResourceEntry {
     pub kind: Option<Spanned<String>>,
     /// `setting`: which setting holds its address.
     pub setting: Option<Spanned<String>>,
+    /// `key`: which setting holds its key.
+    pub key: Option<Spanned<String>>,
+    /// `owner`: which setting holds the address of the role that may change it.
+    pub owner: Option<Spanned<String>>,
+    /// `marked`: whether it carries a marker.
+    pub marked: PerEnvironment<bool>,
+    /// `drop`: tables that never travel.
+    pub drop: Vec<Spanned<String>>,
 }
 
 /// A line of `[egress]`.

@@ -198,16 +198,20 @@ fn in_memory(folder: &Path) -> bool {
 
 /// Waits for Enter at the terminal; no where there is none.
 pub(crate) fn ask_enter(prompt: &str) -> bool {
+    ask_line(prompt).is_some()
+}
+
+/// A line typed at the terminal; nothing where there is none.
+pub(crate) fn ask_line(prompt: &str) -> Option<String> {
     let terminal = fs::OpenOptions::new()
         .read(true)
         .write(true)
-        .open("/dev/tty");
-    let Ok(terminal) = terminal else { return false };
+        .open("/dev/tty")
+        .ok()?;
     let _ = write!(&terminal, "{prompt} ");
     let mut line = String::new();
-    io::BufReader::new(&terminal)
-        .read_line(&mut line)
-        .is_ok_and(|length| length > 0)
+    let length = io::BufReader::new(&terminal).read_line(&mut line).ok()?;
+    (length > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Why a command gave no value.

@@ -25,6 +25,7 @@ use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
 use crate::args::{Selection, Wall};
 use crate::barrier::{self, Around, Handed};
+use crate::data::{self, Marks};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
@@ -45,6 +46,7 @@ pub(crate) struct Start {
     environment: Environment,
     resolution: Resolution,
     loaded: Loaded,
+    marks: Marks,
 }
 
 /// What is to be started.
@@ -100,6 +102,7 @@ pub(crate) fn prepare(
         environment,
         resolution,
         loaded,
+        marks: Marks::default(),
     })
 }
 
@@ -136,10 +139,11 @@ fn banner(
     project: &Project,
     environment: &Environment,
     resolution: &Resolution,
+    marks: &Marks,
     barrier: &str,
 ) -> String {
     let mut parts = vec![format!("{} settings", resolution.settings.len())];
-    parts.extend(endpoints(project, resolution));
+    parts.extend(endpoints(project, resolution, marks));
     parts.push(barrier.to_owned());
     format!(
         " ringfence: {} ({}) · {} ",
@@ -150,7 +154,7 @@ fn banner(
 }
 
 /// The resources of the manifest, or where there are none, the settings whose value is a URL.
-fn endpoints(project: &Project, resolution: &Resolution) -> Vec<String> {
+fn endpoints(project: &Project, resolution: &Resolution, marks: &Marks) -> Vec<String> {
     const MOST: usize = 4;
     let endpoint_of = |setting: &str| {
         let value = resolution.settings.get(setting)?.value.expose();
@@ -173,7 +177,7 @@ fn endpoints(project: &Project, resolution: &Resolution) -> Vec<String> {
             let endpoint = endpoint_of(resource.setting.as_deref()?)?;
             // The text of a secret that is no address may be anything.
             (!secret || matches!(endpoint, Endpoint::Network { .. }))
-                .then(|| format!("{} {endpoint}", resource.name))
+                .then(|| format!("{} {endpoint}{}", resource.name, marks.shown(&resource.name)))
         });
         resources.collect()
     };
@@ -219,7 +223,7 @@ fn say_ignored(
 impl Start {
     /// Starts a command inside the environment, and ends as it ends.
     pub(crate) fn execute(
-        self,
+        mut self,
         command: &Command,
         wall: &Wall,
         ambient: &Ambient,
@@ -247,6 +251,8 @@ impl Start {
             let plan = barrier::plan(&around, &command.program, None);
             return explain::print(&plan, demand, agent, wall.json, output);
         }
+        self.marks = data::verify(&self.loaded, &self.environment, &self.resolution)?;
+        self.marks.notes.iter().for_each(|note| output.say(&without_controls(note)));
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(command, "no barrier", ambient, output));
         }
@@ -260,6 +266,7 @@ impl Start {
             &self.loaded.project,
             &self.environment,
             &self.resolution,
+            &self.marks,
             barrier,
         )
     }

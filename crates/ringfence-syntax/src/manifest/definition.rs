@@ -239,6 +239,21 @@ const RESOURCE: Shape = Shape::Table(&[
     ),
     key("key", Shape::Variable, "the setting that holds its key"),
     key(
+        "owner",
+        Shape::Variable,
+        "the setting with the address of the role that may mark, scrub and load it; the usual one where absent",
+    ),
+    key(
+        "marked",
+        Shape::PerEnvironment(&Shape::Flag),
+        "whether it carries a marker; true for stores, false for `http`, where absent",
+    ),
+    key(
+        "drop",
+        TEXTS,
+        "tables whose rows do something when they are found: sessions, outboxes; they never travel, and `scrub` empties them",
+    ),
+    key(
         "sample",
         Shape::PerEnvironment(&Shape::Any),
         "where its data comes from, and how much of it",

@@ -149,6 +149,9 @@ fn environment((name, item): (Spanned<String>, &Item)) -> EnvironmentEntry {
             .is_some_and(|from| from.value == "host"),
         barrier: table.and_then(|table| text(table, "barrier")),
         home: table.and_then(|table| text(table, "home")),
+        disposable: table
+            .and_then(|table| table.get("disposable")?.as_bool())
+            .unwrap_or(false),
     }
 }
 
@@ -214,6 +217,15 @@ fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
         name,
         kind: table.and_then(|table| text(table, "kind")),
         setting: table.and_then(|table| text(table, "setting")),
+        key: table.and_then(|table| text(table, "key")),
+        owner: table.and_then(|table| text(table, "owner")),
+        marked: table
+            .and_then(|table| table.get("marked"))
+            .map(|item| per_environment(item, Item::as_bool))
+            .unwrap_or_default(),
+        drop: table
+            .and_then(|table| texts(table, "drop"))
+            .unwrap_or_default(),
     }
 }
 

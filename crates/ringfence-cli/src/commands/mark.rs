@@ -1,0 +1,137 @@
+//! `ringfence mark`: writes an environment's identity into its resources, on a person's word and never otherwise.
+
+use std::time::Duration;
+
+use ringfence_data::address::Target;
+use ringfence_data::marker::{Marker, Verdict};
+use ringfence_data::store::{self, Store, StoreError};
+use ringfence_model::environment::Environment;
+use ringfence_model::resource::Resource;
+use serde::Serialize;
+
+use crate::ambient::{self, Ambient};
+use crate::args::data::Mark;
+use crate::data::{self, Role, desk};
+use crate::failure::{Failure, exit};
+use crate::load::Loaded;
+use crate::output::{Output, columns};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What `--json` prints of a resource.
+#[derive(Serialize)]
+struct Row {
+    resource: String,
+    kind: &'static str,
+    /// What it was before.
+    state: String,
+    marked: bool,
+}
+
+pub(crate) fn run(
+    arguments: &Mark,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<u8, Failure> {
+    let desk = desk::open(&arguments.environment, ambient, output)?;
+    let targets = desk.targets(arguments.resource.as_deref(), Role::Owner)?;
+    if !arguments.look {
+        desk.consent(&arguments.consent, "mark", ambient)?;
+    }
+    let mut rows = Vec::new();
+    for (resource, target) in targets {
+        if resource.is_marked(&desk.environment) == Some(false) {
+            continue;
+        }
+        rows.push(one(&desk.loaded, &desk.environment, resource, &target, arguments.look)?);
+    }
+    if arguments.json {
+        return output.print_json(&rows);
+    }
+    let text = |row: &Row| {
+        let done = if row.marked { "marked now" } else { "left as it is" };
+        vec![row.resource.clone(), row.kind.to_owned(), row.state.clone(), done.to_owned()]
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(text).collect();
+    let lines = columns(&cells);
+    output.print(&lines.iter().map(|cells| cells.join("  ") + "\n").collect::<String>())
+}
+
+fn one(
+    loaded: &Loaded,
+    environment: &Environment,
+    resource: &Resource,
+    target: &Target,
+    look: bool,
+) -> Result<Row, Failure> {
+    let failed = |error: StoreError| desk::failed(resource, environment, &error);
+    let mut store = store::open(target, PATIENCE).map_err(failed)?;
+    let found = store.read().map_err(failed)?;
+    let verdict = found.verdict(loaded.project.name.as_deref().unwrap_or(""), &environment.name);
+    let before = found.marker.unwrap_or_default();
+    let mut row = Row {
+        resource: resource.name.clone(),
+        kind: target.kind.name(),
+        state: data::words(&verdict, &environment.name),
+        marked: false,
+    };
+    if look || verdict == Verdict::Own {
+        return Ok(row);
+    }
+    may_be_marked(resource, environment, &verdict)?;
+    write(&mut *store, loaded, environment, resource, &before).map_err(failed)?;
+    row.marked = true;
+    Ok(row)
+}
+
+/// Writes new marks; what a sample wrote beside the old one stays.
+pub(super) fn write(
+    store: &mut dyn Store,
+    loaded: &Loaded,
+    environment: &Environment,
+    resource: &Resource,
+    before: &Marker,
+) -> Result<(), StoreError> {
+    let mark = store::new_mark().ok_or_else(|| {
+        StoreError::Unreachable("the system gives no random bytes".to_owned())
+    })?;
+    store.mark(&Marker {
+        project: loaded.project.name.clone().unwrap_or_default(),
+        environment: environment.name.clone(),
+        tier: environment.tier.name().to_owned(),
+        resource: resource.name.clone(),
+        mark,
+        stamped: ambient::now(),
+        sample: before.sample.clone(),
+        ..Marker::default()
+    })
+}
+
+/// Refuses to make another environment's resource one's own.
+fn may_be_marked(
+    resource: &Resource,
+    environment: &Environment,
+    verdict: &Verdict,
+) -> Result<(), Failure> {
+    let (name, own) = (&resource.name, &environment.name);
+    let (what, hint) = match verdict {
+        Verdict::Others { whose } => (
+            format!("`{name}` belongs to {whose}; it was not marked"),
+            format!("let its setting in `{own}` name a resource of its own"),
+        ),
+        Verdict::OthersCopy {
+            whose,
+            is_scrubbed: false,
+            ..
+        } => (
+            format!("`{name}` is a copy of {whose} with everything in it; it was not marked"),
+            format!("`ringfence scrub {own} {name}` first"),
+        ),
+        Verdict::Emptied { environment: of } if !of.is_empty() && of != own => (
+            format!("the place of `{name}` is marked for `{of}`; it was not marked"),
+            "where that is over, its owner says `ALTER DATABASE … RESET ringfence.place`".to_owned(),
+        ),
+        _ => return Ok(()),
+    };
+    Err(Failure::error(exit::REFUSED, what).hint(hint).into())
+}

@@ -1,0 +1,12 @@
+//! Which environment a resource belongs to, and how data comes down the chain.
+//!
+//! Takes plain data: names, addresses and rules. [`marker`] is pure and says what marks mean; [`store`] reads and writes them in
+//! real resources; [`probe`] asks many resources at once within a time limit.
+//!
+//! What always holds: marks are written only by [`store::Store::mark`]; reading never writes; no error holds an address or a password.
+
+pub mod address;
+pub mod marker;
+pub mod probe;
+pub mod store;
+mod tls;

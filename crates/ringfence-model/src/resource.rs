@@ -1,0 +1,55 @@
+//! What the manifest declares about a resource: something outside the program that it talks to.
+
+use ringfence_diagnostic::{Place, SourceId};
+use ringfence_syntax::manifest::{PerEnvironment, ResourceEntry, Spanned};
+
+use crate::environment::Environment;
+use crate::setting::within;
+
+/// A declared resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// The name.
+    pub name: String,
+    /// Where the manifest declares it.
+    pub place: Place,
+    /// What it is.
+    pub kind: Option<String>,
+    /// The setting that holds its address.
+    pub setting: Option<String>,
+    /// The setting that holds its key.
+    pub key: Option<String>,
+    /// The setting that holds the address of the role that may change it.
+    pub owner: Option<String>,
+    /// Tables that never travel, and that a copy is emptied of.
+    pub drop: Vec<String>,
+    marked: PerEnvironment<bool>,
+}
+
+impl Resource {
+    pub(crate) fn read(source: SourceId, entry: &ResourceEntry) -> Self {
+        let text = |written: Option<&Spanned<String>>| written.map(|written| written.value.clone());
+        Self {
+            name: entry.name.value.clone(),
+            place: Place::new(source, entry.name.span),
+            kind: text(entry.kind.as_ref()),
+            setting: text(entry.setting.as_ref()),
+            key: text(entry.key.as_ref()),
+            owner: text(entry.owner.as_ref()),
+            drop: entry.drop.iter().map(|table| table.value.clone()).collect(),
+            marked: entry.marked.clone(),
+        }
+    }
+
+    /// Whether it carries a marker in `environment`; `None` where the manifest does not say.
+    #[must_use]
+    pub fn is_marked(&self, environment: &Environment) -> Option<bool> {
+        let (tier, own) = within(&self.marked.within, environment);
+        own.or(tier).or(self.marked.default.as_ref()).copied()
+    }
+}
+
+/// The environments and tiers that an entry speaks of.
+pub(crate) fn named_environments(entry: &ResourceEntry) -> impl Iterator<Item = &Spanned<String>> {
+    entry.marked.within.iter().map(|(name, _)| name)
+}
