@@ -26,7 +26,7 @@ SELECT (CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_syste
     d.oid::text,
     (SELECT pg_catalog.substr(setting, 17) FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) setting
         WHERE s.setdatabase = d.oid AND s.setrole = 0 AND setting LIKE 'ringfence.place=%'),
-    pg_catalog.substring(pg_catalog.shobj_description(d.oid, 'pg_database') from '\\[ringfence ([^\\]]*)\\]'),
+    pg_catalog.substring(pg_catalog.shobj_description(d.oid, 'pg_database'), '\\[ringfence ([^\\]]*)\\]'),
     (SELECT c.oid::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'ringfence' AND c.relname = 'marker')
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
