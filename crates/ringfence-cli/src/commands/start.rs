@@ -1,6 +1,8 @@
 //! What `run` and `shell` share: from a selection to a block that may be handed to a child, or a refusal.
 
 mod explain;
+mod files;
+mod screened;
 mod walled;
 
 use std::collections::BTreeSet;
@@ -23,7 +25,7 @@ use ringfence_sandbox::level::Level;
 
 use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
-use crate::args::{Selection, Wall};
+use crate::args::{Redact, Selection, Wall};
 use crate::barrier::{self, Around, Handed};
 use crate::data::{self, Marks};
 use crate::failure::{Failure, exit};
@@ -47,6 +49,8 @@ pub(crate) struct Start {
     resolution: Resolution,
     loaded: Loaded,
     marks: Marks,
+    /// What settings with `as = "file"` are read from.
+    files: Vec<OwnedFd>,
 }
 
 /// What is to be started.
@@ -57,6 +61,8 @@ pub(crate) struct Command {
     pub(crate) kept: Option<OwnedFd>,
     /// A file that it is to find through a variable.
     pub(crate) handed: Option<Handed>,
+    /// Whether secrets are taken out of what it prints.
+    pub(crate) redact: Redact,
 }
 
 impl Command {
@@ -66,6 +72,7 @@ impl Command {
             arguments,
             kept: None,
             handed: None,
+            redact: Redact::Never,
         }
     }
 }
@@ -103,6 +110,7 @@ pub(crate) fn prepare(
         resolution,
         loaded,
         marks: Marks::default(),
+        files: Vec::new(),
     })
 }
 
@@ -229,6 +237,9 @@ impl Start {
         ambient: &Ambient,
         output: &mut Output,
     ) -> Result<u8, Failure> {
+        if !wall.explain {
+            self.hand_files()?;
+        }
         if let Some(limit) = ambient::block_limit()
             && let Some(reason) =
                 over_limit(&self.block, &command.program, &command.arguments, &limit)
@@ -253,6 +264,9 @@ impl Start {
         }
         self.marks = data::verify(&self.loaded, &self.environment, &self.resolution)?;
         self.marks.notes.iter().for_each(|note| output.say(&without_controls(note)));
+        if let Some(ended) = screened::screened(&self, command.redact)? {
+            return Ok(ended);
+        }
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(command, "no barrier", ambient, output));
         }
