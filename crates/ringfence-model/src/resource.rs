@@ -1,7 +1,9 @@
 //! What the manifest declares about a resource: something outside the program that it talks to.
 
 use ringfence_diagnostic::{Place, SourceId};
-use ringfence_syntax::manifest::{PerEnvironment, ResourceEntry, Spanned};
+use ringfence_syntax::manifest::{
+    PerEnvironment, ResourceEntry, SampleEntry, Spanned, TableEntry,
+};
 
 use crate::environment::Environment;
 use crate::setting::within;
@@ -23,7 +25,12 @@ pub struct Resource {
     pub owner: Option<String>,
     /// Tables that never travel, and that a copy is emptied of.
     pub drop: Vec<String>,
+    /// The command that makes its schema.
+    pub migrate: Vec<String>,
+    /// What of each table travels, as written.
+    pub tables: Vec<TableEntry>,
     marked: PerEnvironment<bool>,
+    sample: PerEnvironment<SampleEntry>,
 }
 
 impl Resource {
@@ -37,7 +44,10 @@ impl Resource {
             key: text(entry.key.as_ref()),
             owner: text(entry.owner.as_ref()),
             drop: entry.drop.iter().map(|table| table.value.clone()).collect(),
+            migrate: entry.migrate.iter().map(|word| word.value.clone()).collect(),
+            tables: entry.tables.clone(),
             marked: entry.marked.clone(),
+            sample: entry.sample.clone(),
         }
     }
 
@@ -47,9 +57,17 @@ impl Resource {
         let (tier, own) = within(&self.marked.within, environment);
         own.or(tier).or(self.marked.default.as_ref()).copied()
     }
+
+    /// Where its data comes from in `environment`.
+    #[must_use]
+    pub fn sample(&self, environment: &Environment) -> Option<&SampleEntry> {
+        let (tier, own) = within(&self.sample.within, environment);
+        own.or(tier).or(self.sample.default.as_ref())
+    }
 }
 
 /// The environments and tiers that an entry speaks of.
 pub(crate) fn named_environments(entry: &ResourceEntry) -> impl Iterator<Item = &Spanned<String>> {
-    entry.marked.within.iter().map(|(name, _)| name)
+    let samples = entry.sample.within.iter().map(|(name, _)| name);
+    entry.marked.within.iter().map(|(name, _)| name).chain(samples)
 }

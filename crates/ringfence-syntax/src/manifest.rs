@@ -173,6 +173,40 @@ pub struct ResourceEntry {
     pub marked: PerEnvironment<bool>,
     /// `drop`: tables that never travel.
     pub drop: Vec<Spanned<String>>,
+    /// `migrate`: the command that makes its schema.
+    pub migrate: Vec<Spanned<String>>,
+    /// `sample`: where its data comes from.
+    pub sample: PerEnvironment<SampleEntry>,
+    /// `tables`: what of each travels.
+    pub tables: Vec<TableEntry>,
+}
+
+/// Where a resource's data comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleEntry {
+    /// `from`: the environment above.
+    pub from: Option<Spanned<String>>,
+    /// `fraction`.
+    pub fraction: Option<Spanned<String>>,
+}
+
+/// A `[resources.NAME.tables.TABLE]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableEntry {
+    /// The table's name.
+    pub name: Spanned<String>,
+    /// `rows`.
+    pub rows: Option<Spanned<String>>,
+    /// `where`.
+    pub filter: Option<Spanned<String>>,
+    /// `along`.
+    pub along: Vec<Spanned<String>>,
+    /// `cut`.
+    pub cut: Vec<Spanned<String>>,
+    /// `follow`.
+    pub follow: Vec<Spanned<String>>,
+    /// `columns`: names and rules.
+    pub columns: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
 /// A line of `[egress]`.

@@ -254,9 +254,19 @@ const RESOURCE: Shape = Shape::Table(&[
         "tables whose rows do something when they are found: sessions, outboxes; they never travel, and `scrub` empties them",
     ),
     key(
+        "migrate",
+        TEXTS,
+        "the command that makes its schema; `reset` starts it inside the environment",
+    ),
+    key(
         "sample",
-        Shape::PerEnvironment(&Shape::Any),
+        Shape::PerEnvironment(&SAMPLE),
         "where its data comes from, and how much of it",
+    ),
+    key(
+        "tables",
+        Shape::Map(&TABLE),
+        "what of each table travels in a sample; what is not named does not",
     ),
     key(
         "models",
@@ -272,6 +282,52 @@ const RESOURCE: Shape = Shape::Table(&[
         "record",
         Shape::PerEnvironment(&Shape::Any),
         "what is recorded of the traffic",
+    ),
+]);
+
+const SAMPLE: Shape = Shape::Table(&[
+    key(
+        "from",
+        Shape::Text,
+        "the environment that it comes from, above in the chain",
+    ),
+    key(
+        "fraction",
+        Shape::Scalar,
+        "how much of each table that says `rows = \"sample\"`: `0.01` or `\"1%\"`",
+    ),
+]);
+
+const TABLE: Shape = Shape::Table(&[
+    key(
+        "rows",
+        Shape::Scalar,
+        "which rows: `sample`, `all`, `none`, `needed`, `\"1%\"`, `\"500 rows\"`; those that others need where absent",
+    ),
+    key(
+        "where",
+        Shape::Text,
+        "a condition in the store's SQL: only these rows are chosen",
+    ),
+    key(
+        "along",
+        TEXTS,
+        "parents that bring their rows of this table: `users`, `users by owner_id cap 5`",
+    ),
+    key(
+        "cut",
+        TEXTS,
+        "references that become null instead of being followed, by their columns",
+    ),
+    key(
+        "follow",
+        TEXTS,
+        "references into the same table that are followed, by their columns",
+    ),
+    key(
+        "columns",
+        Shape::Map(&Shape::Text),
+        "the columns that travel, and as what: `keep`, `email`, `hash:12` …",
     ),
 ]);
 

@@ -7,7 +7,8 @@ use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
     AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
-    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt,
+    ResourceEntry, SampleEntry, SecretsEntry, SettingEntry, Spanned, TableEntry, ValueSource,
+    excerpt,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -226,6 +227,46 @@ fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
         drop: table
             .and_then(|table| texts(table, "drop"))
             .unwrap_or_default(),
+        migrate: table
+            .and_then(|table| texts(table, "migrate"))
+            .unwrap_or_default(),
+        sample: table
+            .and_then(|table| table.get("sample"))
+            .map(|item| per_environment(item, sample))
+            .unwrap_or_default(),
+        tables: table
+            .into_iter()
+            .flat_map(|table| entries(table, "tables"))
+            .map(table_entry)
+            .collect(),
+    }
+}
+
+fn sample(item: &Item) -> Option<SampleEntry> {
+    let table = item.as_table_like()?;
+    Some(SampleEntry {
+        from: text(table, "from"),
+        fraction: table.get("fraction").and_then(scalar),
+    })
+}
+
+fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
+    let table = item.as_table_like();
+    let list = |key: &str| table.and_then(|table| texts(table, key)).unwrap_or_default();
+    let columns = table.into_iter().flat_map(|table| entries(table, "columns"));
+    let column = |(name, item): (Spanned<String>, &Item)| {
+        let value = item.as_str()?.to_owned();
+        let span = span_of(item)?;
+        Some((name, Spanned { value, span }))
+    };
+    TableEntry {
+        rows: table.and_then(|table| table.get("rows")).and_then(scalar),
+        filter: table.and_then(|table| text(table, "where")),
+        along: list("along"),
+        cut: list("cut"),
+        follow: list("follow"),
+        columns: columns.filter_map(column).collect(),
+        name,
     }
 }
 
