@@ -21,10 +21,10 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
-pub(crate) use own::{ask_own_process, question};
+pub(crate) use own::{ask_own_process, question, run_own_process};
 pub(crate) use private::{
-    CommandError, PrivateFolder, ask_enter, ask_hidden, ask_line, create_private_file, create_private_folder,
-    now, only_ours, read_secret,
+    CommandError, PrivateFolder, ask_enter, ask_hidden, ask_line, create_private_file,
+    create_private_folder, now, only_ours, read_secret,
 };
 pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};
 

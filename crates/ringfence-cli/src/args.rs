@@ -129,6 +129,26 @@ A marker says whose a database is, wherever its address is copied to. `run` and 
 resources first, and start nothing where one belongs to another environment.")]
     Mark(data::Mark),
 
+    /// Empty the side-effect tables of a copy of another environment's data
+    #[command(after_help = "\
+Examples:
+  ringfence scrub staging             asks nothing of what is staging's own
+  ringfence scrub staging database --yes staging
+
+Empties the tables that `drop` names in ringfence.toml, all or none, and writes that down beside the marker. From then on `run` starts
+with only the environment's own stores in reach; `ringfence mark` makes the copy the environment's own.")]
+    Scrub(data::Scrub),
+
+    /// Drop and make again what a disposable environment has
+    #[command(after_help = "\
+Examples:
+  ringfence reset test --yes test
+  ringfence reset dev database
+
+Only where ringfence.toml says `disposable = true`, and only what is marked as the environment's own. Then the command that
+`migrate` names is started inside the environment, and the store is marked.")]
+    Reset(data::Reset),
+
     /// Asks resources for their markers; `run` starts it
     #[command(name = "probe-markers", hide = true)]
     Probe,
@@ -138,7 +158,9 @@ resources first, and start nothing where one belongs to another environment.")]
     Init(Init),
 
     /// Say what was found here, and what this machine and version can enforce
-    #[command(after_help = "Examples:\n  ringfence doctor\n  ringfence doctor --json")]
+    #[command(
+        after_help = "Examples:\n  ringfence doctor\n  ringfence doctor --json\n  ringfence doctor prod               what the roles of its databases may do"
+    )]
     Doctor(Doctor),
 
     /// Print a completion script for a shell
@@ -170,6 +192,8 @@ impl Command {
             Self::Run(_)
             | Self::Shell(_)
             | Self::Probe
+            | Self::Scrub(_)
+            | Self::Reset(_)
             | Self::Init(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
@@ -425,6 +449,10 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// An environment, whose roles are asked what they may do besides their work
+    #[arg(value_name = "ENV", conflicts_with = "apparmor")]
+    pub(crate) environment: Option<String>,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

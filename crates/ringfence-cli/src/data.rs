@@ -3,6 +3,8 @@
 //! Marks are asked for in a process of Ringfence's own, so that no thread and no connection are left where a barrier is built.
 
 pub(crate) mod desk;
+pub(crate) mod quarantine;
+pub(crate) mod rights;
 mod told;
 
 use std::time::Duration;

@@ -281,7 +281,9 @@ pub(crate) fn http(value: &str) -> Result<String, AddressError> {
     };
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     if host.is_empty() {
         return Err(AddressError::Unreadable);
     }
@@ -316,7 +318,10 @@ mod tests {
         check("jdbc:postgresql://db.internal/app", "db.internal:5432/app");
         check("redis://:hunter2@[::1]:6380/2", "::1:6380/2");
         check("valkey://cache", "cache:6379/0");
-        check("https://u:p@api.example.com/v1/?k=x", "https://api.example.com/v1");
+        check(
+            "https://u:p@api.example.com/v1/?k=x",
+            "https://api.example.com/v1",
+        );
         check("sqlite:///data/app.db", "/srv/app/data/app.db");
         check("sqlite:////var/app.db", "/var/app.db");
         check("file:data/app.db?mode=ro", "/srv/app/data/app.db");

@@ -45,7 +45,8 @@ pub fn ask(targets: Vec<Target>, within: Duration) -> Vec<Answer> {
         });
     }
     drop(sender);
-    while let Ok((index, answer)) = receiver.recv_timeout(end.saturating_duration_since(Instant::now()))
+    while let Ok((index, answer)) =
+        receiver.recv_timeout(end.saturating_duration_since(Instant::now()))
     {
         if let Some(place) = answers.get_mut(index) {
             *place = answer;
@@ -128,6 +129,8 @@ mod tests {
             root: "/".into(),
         };
         let answers = ask(vec![target], Duration::from_millis(400));
-        assert!(matches!(&answers[..], [Answer::Silent(why)] if why.starts_with("it cannot be reached")));
+        assert!(
+            matches!(&answers[..], [Answer::Silent(why)] if why.starts_with("it cannot be reached"))
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Real resources: reading their marks, and writing them where a person has said so.
 
 pub mod postgres;
-mod redis;
+pub(crate) mod redis;
 pub mod sqlite;
 mod web;
 

@@ -34,9 +34,7 @@ pub(crate) fn config(trust: &Trust) -> Result<ClientConfig, AddressError> {
                 // What is no certificate verifies nothing; the others still may.
                 let _ = roots.add(certificate);
             }
-            builder
-                .with_root_certificates(roots)
-                .with_no_client_auth()
+            builder.with_root_certificates(roots).with_no_client_auth()
         }
     })
 }

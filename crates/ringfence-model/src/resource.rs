@@ -1,9 +1,7 @@
 //! What the manifest declares about a resource: something outside the program that it talks to.
 
 use ringfence_diagnostic::{Place, SourceId};
-use ringfence_syntax::manifest::{
-    PerEnvironment, ResourceEntry, SampleEntry, Spanned, TableEntry,
-};
+use ringfence_syntax::manifest::{PerEnvironment, ResourceEntry, SampleEntry, Spanned, TableEntry};
 
 use crate::environment::Environment;
 use crate::setting::within;
@@ -44,7 +42,11 @@ impl Resource {
             key: text(entry.key.as_ref()),
             owner: text(entry.owner.as_ref()),
             drop: entry.drop.iter().map(|table| table.value.clone()).collect(),
-            migrate: entry.migrate.iter().map(|word| word.value.clone()).collect(),
+            migrate: entry
+                .migrate
+                .iter()
+                .map(|word| word.value.clone())
+                .collect(),
             tables: entry.tables.clone(),
             marked: entry.marked.clone(),
             sample: entry.sample.clone(),
@@ -69,5 +71,10 @@ impl Resource {
 /// The environments and tiers that an entry speaks of.
 pub(crate) fn named_environments(entry: &ResourceEntry) -> impl Iterator<Item = &Spanned<String>> {
     let samples = entry.sample.within.iter().map(|(name, _)| name);
-    entry.marked.within.iter().map(|(name, _)| name).chain(samples)
+    entry
+        .marked
+        .within
+        .iter()
+        .map(|(name, _)| name)
+        .chain(samples)
 }

@@ -34,9 +34,10 @@ pub(crate) fn ask_own_process(word: &str, question: &[u8]) -> io::Result<Vec<u8>
         .ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))
         .and_then(|mut input| input.write_all(question));
     let mut answer = Vec::new();
-    let read = child.stdout.take().map_or(Ok(0), |output| {
-        output.take(MOST).read_to_end(&mut answer)
-    });
+    let read = child
+        .stdout
+        .take()
+        .map_or(Ok(0), |output| output.take(MOST).read_to_end(&mut answer));
     let ended = child.wait()?;
     asked?;
     read?;
@@ -52,7 +53,10 @@ pub(crate) fn question() -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
     const MOST: usize = 1 << 20;
     // Reserved at once, so that no copy is left behind when it grows.
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(MOST));
-    io::stdin().lock().take(MOST as u64).read_to_end(&mut bytes)?;
+    io::stdin()
+        .lock()
+        .take(MOST as u64)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -66,4 +70,23 @@ fn own_program() -> io::Result<std::path::PathBuf> {
         reason = "this is the room that starts processes"
     )]
     std::env::current_exe()
+}
+
+/// Runs this program again at the terminal, with the caller's own variables, and waits for its end.
+pub(crate) fn run_own_process(
+    words: &[String],
+    folder: &std::path::Path,
+    ambient: &super::Ambient,
+) -> io::Result<std::process::ExitStatus> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that starts processes"
+    )]
+    let mut command = Command::new(own_program()?);
+    command
+        .args(words)
+        .current_dir(folder)
+        .env_clear()
+        .envs(ambient.host.iter())
+        .status()
 }

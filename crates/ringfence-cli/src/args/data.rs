@@ -31,3 +31,31 @@ pub(crate) struct Mark {
     #[command(flatten)]
     pub(crate) consent: Consent,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Scrub {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+
+    /// One resource of it; without it, all that are copies
+    #[arg(value_name = "RESOURCE")]
+    pub(crate) resource: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// The environment; `disposable = true` in the manifest
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+
+    /// One resource of it; without it, all
+    #[arg(value_name = "RESOURCE")]
+    pub(crate) resource: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}

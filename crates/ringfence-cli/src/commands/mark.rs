@@ -28,11 +28,7 @@ struct Row {
     marked: bool,
 }
 
-pub(crate) fn run(
-    arguments: &Mark,
-    ambient: &Ambient,
-    output: &mut Output,
-) -> Result<u8, Failure> {
+pub(crate) fn run(arguments: &Mark, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     let desk = desk::open(&arguments.environment, ambient, output)?;
     let targets = desk.targets(arguments.resource.as_deref(), Role::Owner)?;
     if !arguments.look {
@@ -43,18 +39,38 @@ pub(crate) fn run(
         if resource.is_marked(&desk.environment) == Some(false) {
             continue;
         }
-        rows.push(one(&desk.loaded, &desk.environment, resource, &target, arguments.look)?);
+        rows.push(one(
+            &desk.loaded,
+            &desk.environment,
+            resource,
+            &target,
+            arguments.look,
+        )?);
     }
     if arguments.json {
         return output.print_json(&rows);
     }
     let text = |row: &Row| {
-        let done = if row.marked { "marked now" } else { "left as it is" };
-        vec![row.resource.clone(), row.kind.to_owned(), row.state.clone(), done.to_owned()]
+        let done = if row.marked {
+            "marked now"
+        } else {
+            "left as it is"
+        };
+        vec![
+            row.resource.clone(),
+            row.kind.to_owned(),
+            row.state.clone(),
+            done.to_owned(),
+        ]
     };
     let cells: Vec<Vec<String>> = rows.iter().map(text).collect();
     let lines = columns(&cells);
-    output.print(&lines.iter().map(|cells| cells.join("  ") + "\n").collect::<String>())
+    output.print(
+        &lines
+            .iter()
+            .map(|cells| cells.join("  ") + "\n")
+            .collect::<String>(),
+    )
 }
 
 fn one(
@@ -67,7 +83,10 @@ fn one(
     let failed = |error: StoreError| desk::failed(resource, environment, &error);
     let mut store = store::open(target, PATIENCE).map_err(failed)?;
     let found = store.read().map_err(failed)?;
-    let verdict = found.verdict(loaded.project.name.as_deref().unwrap_or(""), &environment.name);
+    let verdict = found.verdict(
+        loaded.project.name.as_deref().unwrap_or(""),
+        &environment.name,
+    );
     let before = found.marker.unwrap_or_default();
     let mut row = Row {
         resource: resource.name.clone(),
@@ -92,9 +111,8 @@ pub(super) fn write(
     resource: &Resource,
     before: &Marker,
 ) -> Result<(), StoreError> {
-    let mark = store::new_mark().ok_or_else(|| {
-        StoreError::Unreachable("the system gives no random bytes".to_owned())
-    })?;
+    let mark = store::new_mark()
+        .ok_or_else(|| StoreError::Unreachable("the system gives no random bytes".to_owned()))?;
     store.mark(&Marker {
         project: loaded.project.name.clone().unwrap_or_default(),
         environment: environment.name.clone(),
@@ -129,7 +147,8 @@ fn may_be_marked(
         ),
         Verdict::Emptied { environment: of } if !of.is_empty() && of != own => (
             format!("the place of `{name}` is marked for `{of}`; it was not marked"),
-            "where that is over, its owner says `ALTER DATABASE … RESET ringfence.place`".to_owned(),
+            "where that is over, its owner says `ALTER DATABASE … RESET ringfence.place`"
+                .to_owned(),
         ),
         _ => return Ok(()),
     };

@@ -27,7 +27,7 @@ use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
 use crate::args::{Redact, Selection, Wall};
 use crate::barrier::{self, Around, Handed};
-use crate::data::{self, Marks};
+use crate::data::{self, Marks, quarantine};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
@@ -184,8 +184,13 @@ fn endpoints(project: &Project, resolution: &Resolution, marks: &Marks) -> Vec<S
                 .is_secret;
             let endpoint = endpoint_of(resource.setting.as_deref()?)?;
             // The text of a secret that is no address may be anything.
-            (!secret || matches!(endpoint, Endpoint::Network { .. }))
-                .then(|| format!("{} {endpoint}{}", resource.name, marks.shown(&resource.name)))
+            (!secret || matches!(endpoint, Endpoint::Network { .. })).then(|| {
+                format!(
+                    "{} {endpoint}{}",
+                    resource.name,
+                    marks.shown(&resource.name)
+                )
+            })
         });
         resources.collect()
     };
@@ -263,14 +268,19 @@ impl Start {
             return explain::print(&plan, demand, agent, wall.json, output);
         }
         self.marks = data::verify(&self.loaded, &self.environment, &self.resolution)?;
-        self.marks.notes.iter().for_each(|note| output.say(&without_controls(note)));
+        let notes = self.marks.notes.iter();
+        notes.for_each(|note| output.say(&without_controls(note)));
+        let demand = quarantine::demand(&self.marks, demand);
         if let Some(ended) = screened::screened(&self, command.redact)? {
             return Ok(ended);
         }
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(command, "no barrier", ambient, output));
         }
-        let plan = barrier::plan(&around, &command.program, command.handed.as_ref());
+        let mut plan = barrier::plan(&around, &command.program, command.handed.as_ref());
+        if !self.marks.quarantined.is_empty() {
+            quarantine::close(&mut plan, &self.loaded, &self.resolution);
+        }
         walled::start(self, &plan, command, demand, wall, ambient, output)
     }
 

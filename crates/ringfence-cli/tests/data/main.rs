@@ -10,6 +10,7 @@
     reason = "a test"
 )]
 
+mod guards;
 mod markers;
 mod matrix;
 mod servers;

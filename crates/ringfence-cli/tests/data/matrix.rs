@@ -10,7 +10,10 @@ use crate::world::World;
 /// What `mark --look` says of a store at `address` in `environment`.
 #[track_caller]
 fn look(world: &World, environment: &str, address: &str) -> String {
-    world.write(&format!(".env.{environment}"), format!("DB_URL={address}\n"));
+    world.write(
+        &format!(".env.{environment}"),
+        format!("DB_URL={address}\n"),
+    );
     let outcome = world.ringfence(&["mark", environment, "--look"]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     outcome.stdout
@@ -21,7 +24,10 @@ fn check(world: &World, address: &str, own: &str, others: &str) {
     let said = look(world, "prod", address);
     assert!(said.contains(own), "in prod should be {own:?}: {said}");
     let said = look(world, "staging", address);
-    assert!(said.contains(others), "in staging should be {others:?}: {said}");
+    assert!(
+        said.contains(others),
+        "in staging should be {others:?}: {said}"
+    );
 }
 
 #[test]
@@ -49,7 +55,9 @@ fn what_survives_what_on_postgresql() {
     // A plain dump into another cluster.
     other.database("dumped");
     let to = other.port;
-    cluster.shell(&format!("pg_dump origin | psql -q -p {to} dumped >/dev/null"));
+    cluster.shell(&format!(
+        "pg_dump origin | psql -q -p {to} dumped >/dev/null"
+    ));
     check(
         &world,
         &other.url("dumped"),
@@ -57,7 +65,9 @@ fn what_survives_what_on_postgresql() {
         "a copy of `prod`: it was marked on another server",
     );
     // With the database's own settings: the place mark comes along, and the place is another.
-    cluster.shell(&format!("pg_dump -C origin | psql -q -p {to} postgres >/dev/null"));
+    cluster.shell(&format!(
+        "pg_dump -C origin | psql -q -p {to} postgres >/dev/null"
+    ));
     let setting = "SELECT setting FROM pg_db_role_setting s, unnest(setconfig) setting, pg_database d WHERE d.oid = setdatabase AND datname = 'origin'";
     assert!(other.sql("origin", setting).starts_with("ringfence.place="));
     check(
@@ -77,12 +87,27 @@ fn what_survives_what_on_postgresql() {
     // A physical copy is the same in everything but its address, until its administrator says what it is.
     let clone = cluster.physical_copy();
     let there = clone.url("origin");
-    check(&world, &there, "marked prod, at another address", "belongs to `prod`");
+    check(
+        &world,
+        &there,
+        "marked prod, at another address",
+        "belongs to `prod`",
+    );
     clone.sql("postgres", "ALTER DATABASE origin RESET ringfence.place");
-    check(&world, &there, "a copy of prod's own: its place has no mark", "a copy of `prod`: its place has no mark");
+    check(
+        &world,
+        &there,
+        "a copy of prod's own: its place has no mark",
+        "a copy of `prod`: its place has no mark",
+    );
     // A restore that left the marker out, and a database made anew in the place.
     cluster.sql("origin", "DROP SCHEMA ringfence CASCADE");
-    check(&world, &url, "emptied", "emptied: its place is marked for `prod`");
+    check(
+        &world,
+        &url,
+        "emptied",
+        "emptied: its place is marked for `prod`",
+    );
     cluster.sql("postgres", "DROP DATABASE origin");
     cluster.database("origin");
     check(&world, &url, "unmarked", "unmarked");
@@ -99,7 +124,9 @@ fn what_survives_what_on_sqlite() {
     };
     sqlite("sqlite3 origin.db 'CREATE TABLE t (a); INSERT INTO t VALUES (1)'");
     check(&world, "origin.db", "marked prod", "belongs to `prod`");
-    sqlite("cp origin.db copied.db; sqlite3 origin.db \"VACUUM INTO 'vacuumed.db'\"; sqlite3 origin.db .dump | sqlite3 dumped.db; sqlite3 origin.db \".backup backup.db\"");
+    sqlite(
+        "cp origin.db copied.db; sqlite3 origin.db \"VACUUM INTO 'vacuumed.db'\"; sqlite3 origin.db .dump | sqlite3 dumped.db; sqlite3 origin.db \".backup backup.db\"",
+    );
     for copy in ["copied.db", "vacuumed.db", "dumped.db", "backup.db"] {
         check(
             &world,
@@ -109,7 +136,12 @@ fn what_survives_what_on_sqlite() {
         );
     }
     sqlite("sqlite3 origin.db VACUUM; mv origin.db moved.db");
-    check(&world, "moved.db", "marked prod, at another address", "belongs to `prod`");
+    check(
+        &world,
+        "moved.db",
+        "marked prod, at another address",
+        "belongs to `prod`",
+    );
     sqlite("sqlite3 moved.db 'DROP TABLE ringfence_marker'");
     check(&world, "moved.db", "emptied", "emptied");
     // An application that uses the number itself keeps it, and a copy is still told by its file.
@@ -118,7 +150,12 @@ fn what_survives_what_on_sqlite() {
     mark(&world, "prod");
     sqlite("cp own.db own-copy.db");
     check(&world, "own.db", "marked prod", "belongs to `prod`");
-    check(&world, "own-copy.db", "a copy of prod's own", "a copy of `prod`");
+    check(
+        &world,
+        "own-copy.db",
+        "a copy of prod's own",
+        "a copy of `prod`",
+    );
     let number = Command::new("sqlite3")
         .args(["own.db", "PRAGMA application_id"])
         .current_dir(world.project())

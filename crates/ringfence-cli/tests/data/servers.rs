@@ -55,7 +55,10 @@ pub(crate) struct Running {
 impl Running {
     fn start(folder: &Path, user: Option<&str>, script: &str) -> Self {
         // `read` comes back when the pipe's other end is gone, however this process ended.
-        let script = format!("{script} & server=$!; read -r _; kill -9 $server; wait; rm -rf {}", folder.display());
+        let script = format!(
+            "{script} & server=$!; read -r _; kill -9 $server; wait; rm -rf {}",
+            folder.display()
+        );
         let mut command = command(user, "sh");
         let child = command
             .args(["-c", &script])
@@ -98,7 +101,10 @@ fn command(user: Option<&str>, program: &str) -> Command {
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(30), "never came: {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "never came: {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -123,7 +129,9 @@ impl Cluster {
         own(&folder);
         let data = folder.join("data");
         let shown = data.display();
-        run(&format!("{POSTGRES}/initdb -D {shown} -A trust -U app -E UTF8 --no-sync"));
+        run(&format!(
+            "{POSTGRES}/initdb -D {shown} -A trust -U app -E UTF8 --no-sync"
+        ));
         Self::serve(&folder, data)
     }
 
@@ -179,13 +187,19 @@ impl Cluster {
         let output = psql.arg(self.url(database)).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{statements}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
     }
 
     /// A script of a shell that finds the programs of PostgreSQL.
     #[track_caller]
     pub(crate) fn shell(&self, script: &str) {
-        run(&format!("export PATH={POSTGRES}:$PATH PGHOST=127.0.0.1 PGPORT={} PGUSER=app; {script}", self.port));
+        run(&format!(
+            "export PATH={POSTGRES}:$PATH PGHOST=127.0.0.1 PGPORT={} PGUSER=app; {script}",
+            self.port
+        ));
     }
 
     /// What the server has written to its log.
@@ -203,16 +217,24 @@ fn own(folder: &Path) {
 #[track_caller]
 fn run(script: &str) {
     let mut command = command(Some(NOBODY), "sh");
-    let output = command.args(["-ec", script]).current_dir("/").output().unwrap();
+    let output = command
+        .args(["-ec", script])
+        .current_dir("/")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {said}");
 }
 
 fn redis_program() -> Option<PathBuf> {
-    let named = std::env::var("RINGFENCE_TEST_REDIS").ok().map(PathBuf::from);
-    let usual = ["redis-server", "valkey-server"].into_iter().flat_map(|name| {
-        ["/usr/local/bin", "/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name))
-    });
+    let named = std::env::var("RINGFENCE_TEST_REDIS")
+        .ok()
+        .map(PathBuf::from);
+    let usual = ["redis-server", "valkey-server"]
+        .into_iter()
+        .flat_map(|name| {
+            ["/usr/local/bin", "/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name))
+        });
     named.into_iter().chain(usual).find(|path| path.exists())
 }
 

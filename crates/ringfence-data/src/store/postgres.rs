@@ -52,7 +52,17 @@ impl Postgres {
     ///
     /// Where the address makes no sense, nothing answers, or the login is refused.
     pub fn open(target: &Target, patience: Duration) -> Result<Self, StoreError> {
-        let address = address::postgres(&target.value, patience)?;
+        Self::connect(address::postgres(&target.value, patience)?, patience)
+    }
+
+    /// Connects to the server's own database `postgres` instead, from which the named one can be dropped.
+    pub(crate) fn beside(target: &Target, patience: Duration) -> Result<Self, StoreError> {
+        let mut address = address::postgres(&target.value, patience)?;
+        address.config.dbname("postgres");
+        Self::connect(address, patience)
+    }
+
+    fn connect(address: address::PostgresAddress, patience: Duration) -> Result<Self, StoreError> {
         let client = if address.is_encrypted() {
             let tls = MakeRustlsConnect::new(tls::config(&address.trust)?);
             address.config.connect(tls)
@@ -118,7 +128,10 @@ impl Postgres {
     }
 
     /// Says where the database was marked: by a setting of its own, or, where only a superuser may make one, in its comment.
-    fn mark_place(transaction: &mut postgres::Transaction<'_>, place: &str) -> Result<(), postgres::Error> {
+    fn mark_place(
+        transaction: &mut postgres::Transaction<'_>,
+        place: &str,
+    ) -> Result<(), postgres::Error> {
         let setting = "SELECT pg_catalog.format('ALTER DATABASE %I SET ringfence.place = %L', pg_catalog.current_database(), $1::text)";
         let comment = "SELECT pg_catalog.format('COMMENT ON DATABASE %I IS %L', d.datname,
             pg_catalog.btrim(pg_catalog.regexp_replace(coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''), ' ?\\[ringfence [^\\]]*\\]', '')
@@ -197,6 +210,17 @@ fn marker(row: &SimpleQueryRow) -> Marker {
         scrubbed: text(9),
         sample: text(10),
     }
+}
+
+/// A name between quotes; a dot separates the schema from the table.
+pub(crate) fn quoted(name: &str) -> String {
+    let parts: Vec<String> = name.splitn(2, '.').map(quoted_whole).collect();
+    parts.join(".")
+}
+
+/// A name between quotes, dots and all.
+pub(crate) fn quoted_whole(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// What the server or the network said. A server's message names roles and tables, and no password.

@@ -27,13 +27,13 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 /// A connection.
-pub(super) struct Redis {
+pub(crate) struct Redis {
     stream: BufReader<Box<dyn Stream>>,
     shown: String,
 }
 
 impl Redis {
-    pub(super) fn open(target: &Target, patience: Duration) -> Result<Self, StoreError> {
+    pub(crate) fn open(target: &Target, patience: Duration) -> Result<Self, StoreError> {
         let address = address::redis(&target.value)?;
         let mut redis = Self {
             stream: BufReader::new(connect(&address, patience)?),
@@ -49,6 +49,11 @@ impl Redis {
             redis.ask(&["SELECT", &address.database.to_string()])?;
         }
         Ok(redis)
+    }
+
+    /// Takes everything out of the database that the address names.
+    pub(crate) fn empty(&mut self) -> Result<(), StoreError> {
+        self.ask(&["FLUSHDB"]).map(|_| ())
     }
 
     /// Sends a command and reads its answer; `None` where there is no such key.

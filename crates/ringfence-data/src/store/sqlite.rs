@@ -47,6 +47,11 @@ impl Sqlite {
         &self.path
     }
 
+    /// A file beside it, by its ending.
+    pub(crate) fn beside(&self, ending: &str) -> PathBuf {
+        beside(&self.path, ending)
+    }
+
     /// A connection that can only read. Where no journal is at hand nothing is created beside the file.
     ///
     /// # Errors
@@ -57,7 +62,11 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
-        let mode = if has_journal { "mode=ro" } else { "immutable=1" };
+        let mode = if has_journal {
+            "mode=ro"
+        } else {
+            "immutable=1"
+        };
         let uri = format!("file:{}?{mode}", escaped(&self.path));
         Connection::open_with_flags(uri, flags).map_err(|error| refused(&error))
     }
@@ -101,10 +110,16 @@ impl Store for Sqlite {
         }
         let connection = self.reader()?;
         let read = || -> rusqlite::Result<Found> {
-            let application = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+            let application =
+                connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
             let mut found = self.here(place(application), application);
-            let has_table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'ringfence_marker'";
-            if connection.query_row(has_table, [], |_| Ok(())).optional()?.is_some() {
+            let has_table =
+                "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'ringfence_marker'";
+            if connection
+                .query_row(has_table, [], |_| Ok(()))
+                .optional()?
+                .is_some()
+            {
                 found.marker = connection.query_row(DATA, [], marker).optional()?;
             }
             Ok(found)
@@ -197,6 +212,11 @@ fn escaped(path: &Path) -> String {
     text.replace('%', "%25")
         .replace('?', "%3f")
         .replace('#', "%23")
+}
+
+/// A name between quotes.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 pub(crate) fn refused(error: &rusqlite::Error) -> StoreError {

@@ -252,8 +252,14 @@ fn sample(item: &Item) -> Option<SampleEntry> {
 
 fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
     let table = item.as_table_like();
-    let list = |key: &str| table.and_then(|table| texts(table, key)).unwrap_or_default();
-    let columns = table.into_iter().flat_map(|table| entries(table, "columns"));
+    let list = |key: &str| {
+        table
+            .and_then(|table| texts(table, key))
+            .unwrap_or_default()
+    };
+    let columns = table
+        .into_iter()
+        .flat_map(|table| entries(table, "columns"));
     let column = |(name, item): (Spanned<String>, &Item)| {
         let value = item.as_str()?.to_owned();
         let span = span_of(item)?;

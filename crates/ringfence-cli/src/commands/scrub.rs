@@ -1,0 +1,105 @@
+//! `ringfence scrub`: empties what does something by itself in a copy of another environment's data.
+
+use std::time::Duration;
+
+use ringfence_data::address::Target;
+use ringfence_data::marker::Verdict;
+use ringfence_data::scrub::{self, Scrubbed};
+use ringfence_data::store;
+use ringfence_model::environment::Environment;
+use ringfence_model::resource::Resource;
+use ringfence_model::tier::Tier;
+
+use crate::ambient::Ambient;
+use crate::args::data::Scrub;
+use crate::data::{self, Role, desk};
+use crate::failure::{Error, Failure, exit};
+use crate::output::Output;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(
+    arguments: &Scrub,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<u8, Failure> {
+    let desk = desk::open(&arguments.environment, ambient, output)?;
+    let name = &desk.environment.name;
+    if desk.environment.tier == Tier::Production {
+        let message = format!("`{name}` is of tier production, and nothing is scrubbed there");
+        return Err(Failure::error(exit::DENIED, message)
+            .hint(
+                "only copies of another environment's data are scrubbed, in the environment below",
+            )
+            .into());
+    }
+    let targets = desk.targets(arguments.resource.as_deref(), Role::Owner)?;
+    let mut copies = Vec::new();
+    for (resource, target) in targets {
+        match copy(&desk, resource, &target)? {
+            Ok(()) => copies.push((resource, target)),
+            Err(refusal) if arguments.resource.is_some() => return Err(refusal.into()),
+            Err(_) => {}
+        }
+    }
+    if copies.is_empty() {
+        output.say(&format!(
+            "ringfence: nothing of `{name}` is a copy of another environment's"
+        ));
+        return Ok(exit::FINE);
+    }
+    desk.consent(&arguments.consent, "scrub", ambient)?;
+    for (resource, target) in copies {
+        let scrubbed = scrub::scrub(&target, &resource.drop, name)
+            .map_err(|error| desk::failed(resource, &desk.environment, &error))?;
+        output.print(&told(resource, &desk.environment, &scrubbed))?;
+    }
+    Ok(exit::FINE)
+}
+
+/// Whether a resource is a copy that may be scrubbed; else why not.
+fn copy(
+    desk: &desk::Desk,
+    resource: &Resource,
+    target: &Target,
+) -> Result<Result<(), Error>, Failure> {
+    let failed = |error: store::StoreError| desk::failed(resource, &desk.environment, &error);
+    let found = store::open(target, PATIENCE)
+        .and_then(|mut store| store.read())
+        .map_err(failed)?;
+    let own = &desk.environment.name;
+    let verdict = found.verdict(desk.loaded.project.name.as_deref().unwrap_or(""), own);
+    let name = &resource.name;
+    if !matches!(verdict, Verdict::OthersCopy { .. }) {
+        let message = format!(
+            "`{name}` is no copy of another environment's: {}",
+            data::words(&verdict, own)
+        );
+        return Ok(Err(Failure::error(exit::REFUSED, message).hint(
+            "nothing was emptied; `ringfence mark ENV --look` says what is there",
+        )));
+    }
+    if resource.drop.is_empty() {
+        let message =
+            format!("nobody has said which tables of `{name}` do something by themselves");
+        let error = Failure::error(exit::REFUSED, message).hint(format!(
+            "say `drop = [\"sessions\", \"outbox\", …]` under `[resources.{name}]` in ringfence.toml"
+        ));
+        return Err(error.into());
+    }
+    Ok(Ok(()))
+}
+
+fn told(resource: &Resource, environment: &Environment, scrubbed: &Scrubbed) -> String {
+    let (name, own) = (&resource.name, &environment.name);
+    let mut text = String::new();
+    for (table, rows) in &scrubbed.emptied {
+        text.push_str(&format!("{name}  {table}  {rows} rows emptied\n"));
+    }
+    for table in &scrubbed.missing {
+        text.push_str(&format!("{name}  {table}  is not there\n"));
+    }
+    text + &format!(
+        "{name}  scrubbed for {own}; `ringfence mark {own} {name}` makes it {own}'s own\n"
+    )
+}
