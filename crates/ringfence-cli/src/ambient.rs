@@ -2,6 +2,7 @@
 //!
 //! Nothing else in the program touches any of these; everything else takes what this room gives as plain data.
 
+mod carried;
 mod own;
 mod private;
 mod walk;
@@ -21,6 +22,7 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
+pub(crate) use carried::{Carried, again, carried, passing_file};
 pub(crate) use own::{ask_own_process, question, run_own_process};
 pub(crate) use private::{
     CommandError, PrivateFolder, ask_enter, ask_hidden, ask_line, create_private_file,

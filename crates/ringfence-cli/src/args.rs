@@ -139,6 +139,17 @@ Empties the tables that `drop` names in ringfence.toml, all or none, and writes 
 with only the environment's own stores in reach; `ringfence mark` makes the copy the environment's own.")]
     Scrub(data::Scrub),
 
+    /// Bring data down the chain: sampled, masked, and whole
+    #[command(after_help = "\
+Examples:
+  ringfence sample plan dev                        what would travel, and what has no rule yet
+  ringfence sample dev                             in one go, where one person may read both
+  ringfence sample create dev --out dev.sample     where prod can be read
+  ringfence sample load dev dev.sample             where dev can be written
+
+A column that no rule under `tables` in ringfence.toml covers does not travel. The same rows, rules and key give the same sample.")]
+    Sample(Box<data::Sample>),
+
     /// Drop and make again what a disposable environment has
     #[command(after_help = "\
 Examples:
@@ -189,6 +200,7 @@ impl Command {
             Self::Check(arguments) => arguments.format() == Format::Json,
             Self::Secret(arguments) => arguments.action.prints_json(),
             Self::Mark(arguments) => arguments.json,
+            Self::Sample(arguments) => arguments.prints_json(),
             Self::Run(_)
             | Self::Shell(_)
             | Self::Probe

@@ -11,6 +11,7 @@ pub(crate) mod mark;
 pub(crate) mod probe;
 pub(crate) mod reset;
 pub(crate) mod run;
+pub(crate) mod sample;
 pub(crate) mod scrub;
 pub(crate) mod secret;
 pub(crate) mod shell;

@@ -5,6 +5,7 @@
 pub(crate) mod desk;
 pub(crate) mod quarantine;
 pub(crate) mod rights;
+pub(crate) mod rules;
 mod told;
 
 use std::time::Duration;

@@ -51,6 +51,7 @@ fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, f
         Command::Mark(arguments) => commands::mark::run(&arguments, ambient, output),
         Command::Scrub(arguments) => commands::scrub::run(&arguments, ambient, output),
         Command::Reset(arguments) => commands::reset::run(&arguments, ambient, output),
+        Command::Sample(arguments) => commands::sample::run(&arguments, ambient, output),
         Command::Probe => commands::probe::run(output),
         Command::Init(arguments) => commands::init::run(&arguments, ambient, output),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, ambient, output),

@@ -11,6 +11,7 @@ pub mod anew;
 pub mod marker;
 pub mod probe;
 pub mod rights;
+pub mod sample;
 pub mod scrub;
 pub mod store;
 mod tls;

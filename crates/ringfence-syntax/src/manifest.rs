@@ -188,6 +188,8 @@ pub struct SampleEntry {
     pub from: Option<Spanned<String>>,
     /// `fraction`.
     pub fraction: Option<Spanned<String>>,
+    /// `key`: the setting that keys the masks.
+    pub key: Option<Spanned<String>>,
 }
 
 /// A `[resources.NAME.tables.TABLE]` table.

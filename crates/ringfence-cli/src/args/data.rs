@@ -1,6 +1,8 @@
 //! The arguments of the commands about data.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 
 /// A word from whoever acts, where there is no terminal to ask at.
 #[derive(Debug, Args)]
@@ -58,4 +60,120 @@ pub(crate) struct Reset {
 
     #[command(flatten)]
     pub(crate) consent: Consent,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Sample {
+    #[command(subcommand)]
+    pub(crate) action: Option<SampleAction>,
+
+    /// The environment that the data is for
+    #[arg(value_name = "ENV", required = true)]
+    pub(crate) environment: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) amount: Amount,
+
+    #[command(flatten)]
+    pub(crate) room: Room,
+}
+
+impl Sample {
+    /// Whether `--json` was asked for.
+    pub(crate) fn prints_json(&self) -> bool {
+        matches!(&self.action, Some(SampleAction::Plan(plan)) if plan.json)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SampleAction {
+    /// Say what would travel, and which columns have no rule yet
+    #[command(
+        after_help = "Examples:\n  ringfence sample plan dev\n  ringfence sample plan dev --fraction 5%"
+    )]
+    Plan(SamplePlan),
+    /// Make the sample where the environment above can be read, as a file
+    #[command(
+        after_help = "Examples:\n  ringfence sample create dev --out dev.sample\n  ringfence sample create dev --from prod --fraction 0.05 --out dev.sample"
+    )]
+    Create(SampleCreate),
+    /// Load such a file where the environment below can be written
+    #[command(
+        after_help = "Examples:\n  ringfence sample load dev dev.sample\n  ringfence sample load dev dev.sample --replace --yes dev"
+    )]
+    Load(SampleLoad),
+}
+
+/// How much, and from where.
+#[derive(Debug, Args)]
+pub(crate) struct Amount {
+    /// The environment that the data comes from; what the manifest says where absent
+    #[arg(long, value_name = "ENV")]
+    pub(crate) from: Option<String>,
+
+    /// How much of each table that says `rows = "sample"`: 0.01 or 1%
+    #[arg(long, value_name = "PART", conflicts_with = "rows")]
+    pub(crate) fraction: Option<String>,
+
+    /// The same as a number of rows
+    #[arg(long, value_name = "N")]
+    pub(crate) rows: Option<u64>,
+
+    /// One resource; without it, all that say `sample`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resource: Option<String>,
+}
+
+/// What becomes of rows that are there.
+#[derive(Debug, Args)]
+pub(crate) struct Room {
+    /// Put the sample in the place of the rows that are there
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SamplePlan {
+    /// The environment that the data is for
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+
+    #[command(flatten)]
+    pub(crate) amount: Amount,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleCreate {
+    /// The environment that the data is for
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+
+    #[command(flatten)]
+    pub(crate) amount: Amount,
+
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleLoad {
+    /// The environment that the data is for
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) room: Room,
 }

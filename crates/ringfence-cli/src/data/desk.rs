@@ -43,6 +43,21 @@ pub(crate) fn open(name: &str, ambient: &Ambient, output: &mut Output) -> Result
     })
 }
 
+/// The same without the right to open anything of it: its place in the chain and what the manifest says, and no setting's value.
+pub(crate) fn named(name: &str, ambient: &Ambient) -> Result<Desk, Failure> {
+    let loaded = load(ambient)?.checked()?;
+    let environment = match loaded.find(name) {
+        Ok(environment) => environment.clone(),
+        Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
+    };
+    let resolution = loaded.resolve(&environment, &ambient.host, &[]);
+    Ok(Desk {
+        loaded,
+        environment,
+        resolution,
+    })
+}
+
 impl Desk {
     /// The resources that are meant, with their addresses; at least one.
     pub(crate) fn targets(
@@ -117,7 +132,7 @@ pub(crate) fn failed(
     );
     let hint = match error {
         StoreError::Refused(_) => format!(
-            "it needs the role that owns it: say `owner = \"SETTING\"` for `{}` in ringfence.toml, a setting with that role's address",
+            "where its role may not do this: say `owner = \"SETTING\"` for `{}` in ringfence.toml, a setting with that role's address",
             resource.name
         ),
         StoreError::NotWritable(_) => format!(

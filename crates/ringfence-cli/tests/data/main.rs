@@ -13,6 +13,7 @@
 mod guards;
 mod markers;
 mod matrix;
+mod samples;
 mod servers;
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line")]

@@ -296,6 +296,11 @@ const SAMPLE: Shape = Shape::Table(&[
         Shape::Scalar,
         "how much of each table that says `rows = \"sample\"`: `0.01` or `\"1%\"`",
     ),
+    key(
+        "key",
+        Shape::Variable,
+        "the setting of the environment above that keys its masks; a key of this user's own where absent",
+    ),
 ]);
 
 const TABLE: Shape = Shape::Table(&[

@@ -247,6 +247,7 @@ fn sample(item: &Item) -> Option<SampleEntry> {
     Some(SampleEntry {
         from: text(table, "from"),
         fraction: table.get("fraction").and_then(scalar),
+        key: text(table, "key"),
     })
 }
 

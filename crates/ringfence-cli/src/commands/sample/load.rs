@@ -1,0 +1,114 @@
+//! `ringfence sample load`: where the environment below can be written. It needs no word of the one above.
+
+use std::io::BufRead;
+
+use ringfence_data::marker::Verdict;
+use ringfence_data::sample::artifact::Reader;
+use ringfence_data::sample::load::{self, Present};
+use ringfence_data::store;
+use ringfence_model::resource::Resource;
+use ringfence_model::tier::Tier;
+
+use super::{Meter, PATIENCE, create, failed, owned};
+use crate::ambient::{self, Ambient};
+use crate::args::data::{Room, SampleLoad};
+use crate::data;
+use crate::data::desk::{self, Desk};
+use crate::failure::{Failure, exit};
+use crate::output::Output;
+
+pub(super) fn run(
+    arguments: &SampleLoad,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<u8, Failure> {
+    let below = desk::open(&arguments.environment, ambient, output)?;
+    may(&below, &arguments.room, ambient)?;
+    let not_read = |error: &dyn std::fmt::Display| {
+        let message = format!("`{}` cannot be read", arguments.file.display());
+        Failure::error(exit::REFUSED, message).caused_by(error)
+    };
+    let file = ambient::carried(&arguments.file).map_err(|error| not_read(&error))?;
+    let (_, manifest) = Reader::new(file).map_err(|error| not_read(&error))?;
+    let name = &below.environment.name;
+    if manifest.to != *name {
+        let message = format!(
+            "the sample is for `{}`, and `{name}` was asked for; nothing was changed",
+            manifest.to
+        );
+        return Err(Failure::error(exit::REFUSED, message)
+            .hint(format!(
+                "`ringfence sample create {name}`: its masks have a key of their own"
+            ))
+            .into());
+    }
+    let project = &below.loaded.project;
+    let resource = project
+        .resources
+        .iter()
+        .find(|resource| resource.name == manifest.resource);
+    let Some(resource) = resource.cloned() else {
+        let message = format!("there is no resource `{}`", manifest.resource);
+        return Err(Failure::error(exit::REFUSED, message).into());
+    };
+    let file = ambient::carried(&arguments.file).map_err(|error| not_read(&error))?;
+    one(&below, &resource, file, &arguments.room, (ambient, output))?;
+    Ok(exit::FINE)
+}
+
+/// Whether anything may be loaded here at all.
+pub(super) fn may(below: &Desk, room: &Room, ambient: &Ambient) -> Result<(), Failure> {
+    let name = &below.environment.name;
+    if below.environment.tier == Tier::Production {
+        let message = format!("data never travels up: `{name}` is of tier production");
+        return Err(Failure::error(exit::DENIED, message)
+            .hint("what production needs comes by migrations")
+            .into());
+    }
+    if room.replace {
+        return below.consent(&room.consent, "sample", ambient);
+    }
+    Ok(())
+}
+
+/// Loads one resource, which must be marked as the environment's own.
+pub(super) fn one(
+    below: &Desk,
+    resource: &Resource,
+    file: impl BufRead,
+    room: &Room,
+    (ambient, output): (&Ambient, &mut Output),
+) -> Result<(), Failure> {
+    let (resource, target) = owned(below, resource)?;
+    let environment = &below.environment;
+    let found = store::open(&target, PATIENCE)
+        .and_then(|mut store| store.read())
+        .map_err(|error| desk::failed(resource, environment, &error))?;
+    let project = below.loaded.project.name.as_deref().unwrap_or("");
+    let verdict = found.verdict(project, &environment.name);
+    if !matches!(verdict, Verdict::Own | Verdict::Moved { .. }) {
+        let message = format!(
+            "`{}` is not marked as the own of `{}` ({}); nothing was changed",
+            resource.name,
+            environment.name,
+            data::words(&verdict, &environment.name)
+        );
+        return Err(Failure::error(exit::REFUSED, message)
+            .hint(format!(
+                "`ringfence mark {} {}`",
+                environment.name, resource.name
+            ))
+            .into());
+    }
+    let present = if room.replace {
+        Present::GivesWay
+    } else {
+        Present::Refuses
+    };
+    let mut meter = Meter::new(ambient);
+    let mut tick = |table: &str, rows| meter.tick("loading", table, rows);
+    let loaded = load::load(&target, file, present, &mut tick);
+    meter.end();
+    let manifest = loaded.map_err(|error| failed(resource, environment, error))?;
+    output.print(&create::told(&manifest)).map(|_| ())
+}

@@ -1,0 +1,427 @@
+//! Samples down the chain: chosen, closed, masked, whole, and never up.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::markers::mark;
+use crate::servers::{Cluster, has};
+use crate::world::{Outcome, World};
+
+/// The shop's schema.
+pub(crate) const SCHEMA: &str = include_str!("shop.sql");
+
+/// Its rows.
+pub(crate) const ROWS: &str = include_str!("rows.sql");
+
+/// What of it travels.
+pub(crate) const TABLES: &str = "\
+sample = { from = \"prod\", fraction = \"10%\", key = \"SAMPLE_KEY\" }
+drop = [\"sessions\", \"outbox\"]
+[resources.db.tables.orgs]
+rows = \"sample\"
+columns = { id = \"keep\", name = \"template:org {n}\", owner_id = \"keep\" }
+[resources.db.tables.users]
+along = [\"orgs cap 4\"]
+columns = { id = \"keep\", org_id = \"keep\", manager_id = \"keep\", email = \"email\", name = \"name\", active = \"keep\" }
+[resources.db.tables.products]
+columns = { id = \"keep\", title = \"keep\", price = \"keep\" }
+[resources.db.tables.orders]
+along = [\"users cap 5\"]
+columns = { id = \"keep\", user_id = \"keep\", placed = \"date:shift 30\", total = \"keep\" }
+[resources.db.tables.items]
+along = [\"orders\"]
+columns = { order_id = \"keep\", line = \"keep\", product_id = \"keep\", amount = \"keep\" }
+[resources.db.tables.returns]
+along = [\"items\"]
+columns = { id = \"keep\", order_id = \"keep\", line = \"keep\", reason = \"text\" }
+";
+
+/// A project in which dev's data comes from prod's.
+pub(crate) fn shop(prod: &str, dev: &str) -> World {
+    let manifest = "version = 1\nproject = \"shop\"\n[environments]\ndev = {}\ntest = {}\nprod = {}\n[resources.db]\nsetting = \"DB_URL\"\n";
+    let world = World::new(&[("ringfence.toml", &format!("{manifest}{TABLES}"))]);
+    world.write(
+        ".env.prod",
+        format!("DB_URL={prod}\nSAMPLE_KEY=a-key-of-the-samples-4711\n"),
+    );
+    world.write(".env.dev", format!("DB_URL={dev}\n"));
+    world
+}
+
+/// A filled database and an empty one.
+fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
+    let prod = cluster.database(&format!("{name}_prod"));
+    let dev = cluster.database(&format!("{name}_dev"));
+    cluster.sql(
+        &format!("{name}_prod"),
+        &format!("{SCHEMA}{}", ROWS.replace(":scale", &scale.to_string())),
+    );
+    cluster.sql(&format!("{name}_dev"), SCHEMA);
+    (prod, dev)
+}
+
+#[track_caller]
+fn fine(world: &World, words: &[&str]) -> Outcome {
+    let outcome = world.ringfence(words);
+    assert_eq!(outcome.code, Some(0), "{words:?}: {outcome:?}");
+    outcome
+}
+
+fn digest(outcome: &Outcome) -> &str {
+    outcome.stdout.lines().last().unwrap()
+}
+
+/// Everything that a database has in it, as text.
+fn everything(cluster: &Cluster, database: &str) -> String {
+    let mut dump = Command::new("/usr/lib/postgresql/15/bin/pg_dump");
+    dump.args(["--data-only", &cluster.url(database)]);
+    let output = dump.output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const COUNTS: &str = "SELECT (SELECT count(*) FROM orgs), (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT count(*) FROM items), (SELECT count(*) FROM returns), (SELECT count(*) FROM sessions), (SELECT count(*) FROM outbox)";
+
+#[test]
+fn a_sample_is_the_same_again_nested_closed_and_masked() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let (prod, dev) = filled(cluster, "shop", 300);
+    let world = shop(&prod, &dev);
+    // What is not marked is not loaded.
+    fine(&world, &["sample", "create", "dev", "--out", "one.sample"]);
+    let outcome = world.ringfence(&["sample", "load", "dev", "one.sample"]);
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    mark(&world, "dev");
+    mark(&world, "prod");
+    let one = fine(&world, &["sample", "create", "dev", "--out", "one.sample"]);
+    let again = fine(
+        &world,
+        &["sample", "create", "dev", "--out", "again.sample"],
+    );
+    assert_eq!(digest(&one), digest(&again));
+    let five = fine(
+        &world,
+        &[
+            "sample",
+            "create",
+            "dev",
+            "--fraction",
+            "0.5",
+            "--out",
+            "five.sample",
+        ],
+    );
+    assert_ne!(digest(&one), digest(&five));
+
+    fine(&world, &["sample", "load", "dev", "one.sample"]);
+    let counts = cluster.sql("shop_dev", COUNTS);
+    let counts: Vec<u32> = counts
+        .split('|')
+        .map(|count| count.parse().unwrap())
+        .collect();
+    let [orgs, users, orders, items, returns, sessions, outbox] = counts[..] else {
+        panic!("{counts:?}")
+    };
+    assert!((10..=80).contains(&orgs), "{counts:?}");
+    assert!(users >= orgs && users <= 6 * orgs, "{counts:?}");
+    assert!(
+        orders > users && items == 2 * orders && returns > 0,
+        "{counts:?}"
+    );
+    assert_eq!(
+        (sessions, outbox),
+        (0, 0),
+        "what does something by itself stays behind"
+    );
+    // The constraints of the target held while it was loaded; what may be null and was not followed is null.
+    assert_eq!(
+        cluster.sql(
+            "shop_dev",
+            "SELECT count(*) FROM users WHERE manager_id IS NOT NULL"
+        ),
+        "0"
+    );
+    assert_eq!(
+        cluster.sql(
+            "shop_dev",
+            "SELECT count(*) FROM orgs WHERE owner_id IS NULL"
+        ),
+        "0"
+    );
+    // The next number is behind the largest.
+    cluster.sql("shop_dev", "INSERT INTO returns (order_id, line) SELECT order_id, line FROM items LIMIT 1; DELETE FROM returns WHERE reason IS NULL AND id = (SELECT max(id) FROM returns)");
+
+    // No original value of a masked column is anywhere in the target.
+    let all = everything(cluster, "shop_dev");
+    for found in ["canary", "customers.example", "Canaria", "odd signs"] {
+        assert!(!all.contains(found), "{found}");
+    }
+    assert!(all.contains(".invalid"));
+    // A row that travels is the same row: joins survive, and what is kept is kept.
+    let kept =
+        "SELECT md5(string_agg(id || ':' || user_id || ':' || total, ',' ORDER BY id)) FROM orders";
+    let ids = cluster.sql("shop_dev", "SELECT string_agg(id::text, ',') FROM orders");
+    assert_eq!(
+        cluster.sql("shop_dev", kept),
+        cluster.sql("shop_prod", &format!("{kept} WHERE id IN ({ids})"))
+    );
+
+    // A larger fraction has the smaller one's rows.
+    let small = cluster.sql(
+        "shop_dev",
+        "SELECT string_agg(id::text, ',') FROM orgs WHERE id IN (SELECT org_id FROM users)",
+    );
+    let outcome = world.ringfence(&["sample", "load", "dev", "five.sample"]);
+    assert_eq!(outcome.code, Some(78), "rows are in the way: {outcome:?}");
+    let outcome = world.ringfence(&["sample", "load", "dev", "five.sample", "--replace"]);
+    assert_eq!(outcome.code, Some(4), "nobody said yes: {outcome:?}");
+    fine(
+        &world,
+        &[
+            "sample",
+            "load",
+            "dev",
+            "five.sample",
+            "--replace",
+            "--yes",
+            "dev",
+        ],
+    );
+    let missing = format!(
+        "SELECT count(*) FROM unnest(ARRAY[{small}]) AS s(id) WHERE s.id NOT IN (SELECT id FROM orgs)"
+    );
+    assert_eq!(cluster.sql("shop_dev", &missing), "0");
+    // Its manifest stands beside the marker.
+    let kept = cluster.sql(
+        "shop_dev",
+        "SELECT sample::json->>'digest', sample::json->>'from' FROM ringfence.marker",
+    );
+    assert_eq!(format!("digest {kept}"), format!("{}|prod", digest(&five)));
+
+    // In one go it is the same.
+    let gone = fine(&world, &["sample", "dev", "--replace", "--yes", "dev"]);
+    assert_eq!(digest(&gone), digest(&one));
+}
+
+#[test]
+fn data_never_travels_up() {
+    let world = shop("prod.db", "dev.db");
+    for words in [
+        &["sample", "create", "prod", "--from", "dev", "--out", "x"][..],
+        &["sample", "prod", "--from", "dev"],
+        &["sample", "create", "test", "--from", "dev", "--out", "x"],
+        &["sample", "create", "dev", "--from", "dev", "--out", "x"],
+        &["sample", "load", "prod", "x"],
+    ] {
+        world.write(".env.test", "DB_URL=test.db\n");
+        let outcome = world.ringfence(words);
+        assert_eq!(outcome.code, Some(4), "{words:?}: {outcome:?}");
+        assert!(
+            outcome.stderr.contains("data never travels up"),
+            "{words:?}: {outcome:?}"
+        );
+        assert!(!world.path("x").exists());
+    }
+}
+
+#[test]
+fn what_no_rule_covers_does_not_travel() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let (prod, dev) = filled(cluster, "deny", 30);
+    cluster.sql("deny_prod", "ALTER TABLE users ADD phone text DEFAULT 'canary-phone'; ALTER TABLE orders ADD card text NOT NULL DEFAULT 'canary-card'");
+    cluster.sql("deny_dev", "ALTER TABLE users ADD phone text; ALTER TABLE orders ADD card text NOT NULL DEFAULT 'none'");
+    let world = shop(&prod, &dev);
+    mark(&world, "dev");
+    let plan = fine(&world, &["sample", "plan", "dev"]);
+    assert!(plan.stdout.contains("stay behind: phone"), "{plan:?}");
+    assert!(plan.stdout.contains("users.manager_id → users"), "{plan:?}");
+    fine(&world, &["sample", "dev"]);
+    let all = everything(cluster, "deny_dev");
+    assert!(!all.contains("canary"), "a new column came along");
+    // One that must have a value keeps anything from being made until somebody has decided.
+    cluster.sql("deny_prod", "ALTER TABLE orders ALTER card DROP DEFAULT");
+    let outcome = world.ringfence(&["sample", "create", "dev", "--out", "x"]);
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("`orders.card` must have a value"),
+        "{outcome:?}"
+    );
+    assert!(!world.path("x").exists());
+    // A rule that is none is named with its place.
+    let manifest = world
+        .read("ringfence.toml")
+        .replace("email = \"email\"", "email = \"emial\"");
+    world.write("ringfence.toml", manifest);
+    let outcome = world.ringfence(&["sample", "create", "dev", "--out", "x"]);
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("[sample-rule]") && outcome.stderr.contains("ringfence.toml:"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_load_that_is_killed_leaves_the_target_as_it_was() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let (prod, dev) = filled(cluster, "killed", 400);
+    let world = shop(&prod, &dev);
+    mark(&world, "dev");
+    fine(
+        &world,
+        &[
+            "sample",
+            "create",
+            "dev",
+            "--fraction",
+            "1",
+            "--out",
+            "all.sample",
+        ],
+    );
+    let start = std::time::Instant::now();
+    fine(&world, &["sample", "load", "dev", "all.sample"]);
+    let whole = start.elapsed();
+    let complete = cluster.sql("killed_dev", COUNTS);
+    let empty = "0|0|0|0|0|0|0";
+    let (mut before, mut after) = (0, 0);
+    for moment in 1..=20_u32 {
+        cluster.sql("killed_dev", "TRUNCATE orgs, users, products, orders, items, returns CASCADE; UPDATE ringfence.marker SET sample = ''");
+        let mut child = world
+            .command()
+            .args(["sample", "load", "dev", "all.sample"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * moment / 19);
+        // It may have ended already.
+        let _ = child.kill();
+        child.wait().unwrap();
+        // The server may still be ending what it was asked for last.
+        let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed_dev' AND application_name = 'ringfence'";
+        while cluster.sql("postgres", idle) != "0" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let counts = cluster.sql("killed_dev", COUNTS);
+        let is_marked =
+            cluster.sql("killed_dev", "SELECT sample <> '' FROM ringfence.marker") == "t";
+        assert!(
+            counts == empty || counts == complete,
+            "half a load: {counts}"
+        );
+        assert_eq!(is_marked, counts == complete);
+        before += u32::from(counts == empty);
+        after += u32::from(counts == complete);
+    }
+    assert!(
+        before >= 5,
+        "{before} loads were cut off, {after} were whole"
+    );
+    // The same file loads afterwards.
+    cluster.sql(
+        "killed_dev",
+        "TRUNCATE orgs, users, products, orders, items, returns CASCADE",
+    );
+    fine(&world, &["sample", "load", "dev", "all.sample"]);
+    assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
+    // One that was cut off does not.
+    let text = world.read("all.sample");
+    world.write("cut.sample", &text[..text.len() / 2]);
+    let outcome = world.ringfence(&[
+        "sample",
+        "load",
+        "dev",
+        "cut.sample",
+        "--replace",
+        "--yes",
+        "dev",
+    ]);
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
+}
+
+/// The shop's schema for SQLite.
+fn sqlite_schema() -> String {
+    let schema = SCHEMA.replace("serial PRIMARY KEY", "integer PRIMARY KEY");
+    let alter = "ALTER TABLE orgs ADD FOREIGN KEY (owner_id) REFERENCES users;";
+    let (_, schema) = schema.split_once("tables with side effects").unwrap();
+    let (_, schema) = schema.split_once('\n').unwrap();
+    schema
+        .replace(alter, "")
+        .replace("owner_id int)", "owner_id int REFERENCES users)")
+}
+
+#[track_caller]
+fn sqlite(world: &World, file: &str, statements: &str) -> String {
+    let mut shell = world.any_command("sqlite3");
+    let output = shell.args([file, statements]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+#[test]
+fn samples_go_between_postgresql_and_sqlite_both_ways() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let (prod, _) = filled(cluster, "both", 60);
+    let world = shop(&prod, "sqlite:dev.db");
+    sqlite(&world, "dev.db", &sqlite_schema());
+    mark(&world, "dev");
+    let first = fine(&world, &["sample", "dev"]);
+    assert_eq!(sqlite(&world, "dev.db", "PRAGMA foreign_key_check"), "");
+    let counts = sqlite(&world, "dev.db", COUNTS);
+    assert!(!counts.starts_with("0|"), "{counts}");
+    let bytes = std::fs::read(world.path("dev.db")).unwrap();
+    assert!(!bytes.windows(6).any(|part| part == b"canary"));
+    assert_eq!(
+        sqlite(
+            &world,
+            "dev.db",
+            "SELECT count(*) FROM users WHERE active NOT IN (0, 1) OR typeof(id) <> 'integer'"
+        ),
+        "0"
+    );
+
+    // From there into PostgreSQL: the same rows are chosen of the same keys.
+    let back = cluster.database("both_back");
+    cluster.sql("both_back", SCHEMA);
+    world.write(
+        ".env.prod",
+        "DB_URL=sqlite:dev.db\nSAMPLE_KEY=a-key-of-the-samples-4711\n",
+    );
+    world.write(".env.dev", format!("DB_URL={back}\n"));
+    sqlite(
+        &world,
+        "dev.db",
+        "DROP TABLE ringfence_marker; PRAGMA application_id = 0",
+    );
+    mark(&world, "dev");
+    let second = fine(&world, &["sample", "dev"]);
+    let again = fine(&world, &["sample", "dev", "--replace", "--yes", "dev"]);
+    assert_eq!(digest(&second), digest(&again));
+    assert_ne!(digest(&first), digest(&second), "masked twice");
+    let orgs = |list: &str| {
+        let mut ids: Vec<u32> = list.split(',').map(|id| id.parse().unwrap()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let chosen = "SELECT string_agg(id::text, ',') FROM orgs";
+    let here = cluster.sql("both_back", chosen);
+    let there = sqlite(&world, "dev.db", "SELECT group_concat(id) FROM orgs");
+    assert_eq!(orgs(&here), orgs(&there));
+}
