@@ -57,12 +57,7 @@ impl Function {
         let mut hmac = self.0.clone();
         hmac.update(&[attempt]);
         hmac.update(input);
-        Draws {
-            seed: hmac.finalize().into_bytes().into(),
-            block: [0; 32],
-            position: 0,
-            count: 0,
-        }
+        Draws::new(&hmac.finalize().into_bytes())
     }
 
     /// The first 64 bits of what is drawn for an input.
@@ -128,24 +123,33 @@ impl Permutation {
     }
 }
 
-/// An endless sequence of numbers that follow from one input.
+/// An endless sequence of numbers that follow from one input: the function's 256 bits themselves, and then xoshiro256++ (Blackman and
+/// Vigna, 2018) from there on. Whoever reads it back gets the function's result for that input, which may be known, and no key.
 pub(crate) struct Draws {
-    seed: [u8; 32],
-    block: [u8; 32],
-    position: usize,
-    count: u32,
+    state: [u64; 4],
+    count: usize,
 }
 
 impl Draws {
+    fn new(seed: &[u8]) -> Self {
+        let mut state = [1; 4];
+        for (word, bytes) in state.iter_mut().zip(seed.chunks_exact(8)) {
+            *word = bytes.try_into().map_or(0, u64::from_be_bytes);
+        }
+        Self { state, count: 0 }
+    }
+
     /// The next 64 bits.
     pub(crate) fn next(&mut self) -> u64 {
-        if self.position >= 4 || self.count == 0 {
-            self.refill();
+        if let Some(word) = self.state.get(self.count) {
+            self.count += 1;
+            return *word;
         }
-        let word = self.block.chunks_exact(8).nth(self.position);
-        self.position += 1;
-        word.and_then(|bytes| bytes.try_into().ok())
-            .map_or(0, u64::from_be_bytes)
+        let [a, b, c, d] = self.state;
+        let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
+        let (c, d) = (c ^ a, d ^ b);
+        self.state = [a ^ d, b ^ c, c ^ (b << 17), d.rotate_left(45)];
+        result
     }
 
     /// A number below `end`, each with a probability that differs by less than `end` ÷ 2⁶⁴ from the others'.
@@ -158,21 +162,6 @@ impl Draws {
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> Option<&'a T> {
         let place = self.below(u64::try_from(list.len()).unwrap_or(0));
         list.get(usize::try_from(place).unwrap_or(0)).copied()
-    }
-
-    fn refill(&mut self) {
-        self.block = match self.count {
-            // The first four numbers are the seed itself: most values need no more.
-            0 => self.seed,
-            count => Sha256::new()
-                .chain_update(b"more")
-                .chain_update(self.seed)
-                .chain_update(count.to_be_bytes())
-                .finalize()
-                .into(),
-        };
-        self.count += 1;
-        self.position = 0;
     }
 }
 

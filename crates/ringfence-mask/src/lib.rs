@@ -10,6 +10,7 @@
 //! Pure: no files, no network, no clock, no randomness.
 
 pub mod choose;
+pub mod closure;
 pub mod key;
 pub mod mask;
 pub mod rule;

@@ -15,19 +15,19 @@ pub(super) struct Guard {
     whole: String,
 }
 
-/// Four characters in lower case, and where in a text they are.
-struct Run {
-    characters: [char; LENGTH],
-    begin: usize,
-    end: usize,
-}
-
 impl Guard {
     /// Forgets the last original and takes this one.
     pub(super) fn load(&mut self, original: &str) {
         self.whole.clear();
-        self.whole
-            .extend(original.chars().flat_map(char::to_lowercase));
+        match original.is_ascii() {
+            true => {
+                self.whole.push_str(original);
+                self.whole.make_ascii_lowercase();
+            }
+            false => self
+                .whole
+                .extend(original.chars().flat_map(char::to_lowercase)),
+        }
         let size = u32::try_from(self.whole.len().max(16).saturating_mul(16))
             .unwrap_or(u32::MAX)
             .min(1 << 27)
@@ -35,21 +35,31 @@ impl Guard {
         self.mask = size - 1;
         self.bits.clear();
         self.bits.resize(usize::try_from(size / 64).unwrap_or(1), 0);
-        for run in runs_of(&self.whole) {
-            let (word, bit) = self.place(&run);
-            if let Some(word) = self.bits.get_mut(word) {
+        let (bits, mask) = (&mut self.bits, self.mask);
+        each_run(&self.whole, |run, _, _| {
+            let (word, bit) = place(run, mask);
+            if let Some(word) = bits.get_mut(word) {
                 *word |= bit;
             }
-        }
+            false
+        });
     }
 
     /// Whether a run of the original occurs in the text where it touches what was drawn, or the text is the original.
     pub(super) fn survives(&self, text: &str, drawn: &[(usize, usize)]) -> bool {
         self.is_whole(text)
-            || runs_of(text).any(|run| {
-                let touches = |(begin, end): &(usize, usize)| run.begin < *end && run.end > *begin;
-                self.knows(&run) && drawn.iter().any(touches)
+            || each_run(text, |run, from, to| {
+                self.may_know(run)
+                    && drawn.iter().any(|(begin, end)| from < *end && to > *begin)
+                    && self.knows(text.get(from..to).unwrap_or_default())
             })
+    }
+
+    /// Whether a run of the original occurs anywhere in the text.
+    pub(super) fn meets(&self, text: &str) -> bool {
+        each_run(text, |run, from, to| {
+            self.may_know(run) && self.knows(text.get(from..to).unwrap_or_default())
+        })
     }
 
     fn is_whole(&self, text: &str) -> bool {
@@ -57,43 +67,56 @@ impl Guard {
         text.len() == self.whole.len() && lower.eq(self.whole.chars())
     }
 
-    fn knows(&self, run: &Run) -> bool {
-        let (word, bit) = self.place(run);
-        let perhaps = self.bits.get(word).is_some_and(|word| word & bit != 0);
-        perhaps && self.whole.contains(&String::from_iter(run.characters))
+    fn may_know(&self, run: u64) -> bool {
+        let (word, bit) = place(run, self.mask);
+        self.bits.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    fn place(&self, run: &Run) -> (usize, u64) {
-        let hash = run.characters.iter().fold(0_u64, |hash, character| {
-            (hash.rotate_left(23) ^ u64::from(*character)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        });
-        let at = u32::try_from(hash >> 32).unwrap_or(0) & self.mask;
-        (usize::try_from(at / 64).unwrap_or(0), 1 << (at % 64))
+    fn knows(&self, run: &str) -> bool {
+        self.whole.contains(&run.to_lowercase())
     }
 }
 
-/// Each run of four characters in lower case.
-fn runs_of(text: &str) -> impl Iterator<Item = Run> {
-    let mut last = [('\0', 0_usize); LENGTH];
+fn place(run: u64, mask: u32) -> (usize, u64) {
+    let hash = run.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let at = u32::try_from(hash).unwrap_or(0) & mask;
+    (usize::try_from(at / 64).unwrap_or(0), 1 << (at % 64))
+}
+
+/// Calls a function for each run of four characters with a number for it in lower case, and where it begins and ends, until one is met.
+fn each_run(text: &str, mut met: impl FnMut(u64, usize, usize) -> bool) -> bool {
+    if !text.is_ascii() {
+        return each_wide_run(text, met);
+    }
+    let mut run = 0_u32;
+    text.bytes().enumerate().any(|(at, byte)| {
+        run = (run << 8) | u32::from(byte.to_ascii_lowercase());
+        at + 1 >= LENGTH && met(u64::from(run), at + 1 - LENGTH, at + 1)
+    })
+}
+
+fn each_wide_run(text: &str, mut met: impl FnMut(u64, usize, usize) -> bool) -> bool {
+    let mut last = [(0_u64, 0_usize); LENGTH];
     let characters = text.char_indices().flat_map(|(at, character)| {
         let end = at + character.len_utf8();
         let lower = character.to_lowercase();
-        lower.map(move |lower| (lower, at, end))
+        lower.map(move |lower| (u64::from(lower), at, end))
     });
-    characters
-        .enumerate()
-        .filter_map(move |(count, (character, at, end))| {
-            last.rotate_left(1);
-            if let Some(place) = last.last_mut() {
-                *place = (character, at);
-            }
-            let run = Run {
-                characters: last.map(|(character, _)| character),
-                begin: last.first().map_or(0, |(_, at)| *at),
-                end,
-            };
-            (count + 1 >= LENGTH).then_some(run)
-        })
+    characters.enumerate().any(|(count, (character, at, end))| {
+        last.rotate_left(1);
+        if let Some(place) = last.last_mut() {
+            *place = (character, at);
+        }
+        // Of four ASCII characters, the number is that of the other way.
+        let run = last
+            .iter()
+            .fold(0_u64, |run, (character, _)| match character {
+                0..0x80 => run.rotate_left(8) ^ character,
+                _ => run.rotate_left(8) ^ character.wrapping_mul(0xa24b_aed4_963e_e407),
+            });
+        let begin = last.first().map_or(0, |(_, at)| *at);
+        count + 1 >= LENGTH && met(run, begin, end)
+    })
 }
 
 #[cfg(test)]

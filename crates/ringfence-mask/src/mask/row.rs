@@ -283,7 +283,7 @@ impl Writer {
             _ => {
                 let draws = self.function.draw(&desk.original, attempt);
                 let mut pen = text::Pen::new(draws, draft, &mut desk.drawn);
-                pen.write((&self.masker, &self.form), original, &mut desk.guard);
+                pen.write((&self.masker, &self.form), original, &desk.guard);
                 Ok(Made::Written)
             }
         }

@@ -31,7 +31,7 @@ impl<'a> Pen<'a> {
         &mut self,
         (masker, form): (&Masker, &Form),
         original: &str,
-        guard: &mut Guard,
+        guard: &Guard,
     ) {
         match (masker, form) {
             (Masker::Text { .. }, Form::Json) => self.text.push_str("{}"),
@@ -221,42 +221,42 @@ impl<'a> Pen<'a> {
     }
 
     /// Words up to about the original's length, none of which lets four of its characters survive.
-    fn words(&mut self, original: &str, limit: usize, guard: &mut Guard) {
-        let wanted = original.chars().count().min(limit);
-        let mut count = 0;
-        while count < wanted {
-            let room = wanted - count;
-            let Some(word) = self.word(guard, room) else {
-                break;
-            };
-            count += word.chars().count();
-            self.text.push_str(&word);
+    fn words(&mut self, original: &str, limit: usize, guard: &Guard) {
+        let mut room = original.chars().count().min(limit);
+        while room > 0 {
+            match self.word(guard, room) {
+                Some(count) => room -= count,
+                None => break,
+            }
         }
         if self.text.is_empty() {
             self.text.push('x');
         }
     }
 
-    /// The next word with the blank before it, no longer than there is room for.
-    fn word(&mut self, guard: &Guard, room: usize) -> Option<String> {
-        let blank = if self.text.is_empty() { "" } else { " " };
-        let before: String = {
-            let mut last: Vec<char> = self.text.chars().rev().take(3).collect();
-            last.reverse();
-            last.into_iter().collect()
-        };
-        (0..2 * WORD_ATTEMPTS).find_map(|attempt| {
-            let mut word = blank.to_owned();
-            match attempt < WORD_ATTEMPTS {
-                true => word.push_str(self.draws.pick(WORDS).unwrap_or_default()),
-                false => letters(&mut self.draws, 6, &mut word),
+    /// Writes the next word with the blank before it, no longer than there is room for, and gives its length in characters.
+    fn word(&mut self, guard: &Guard, room: usize) -> Option<usize> {
+        // All that is written here is ASCII.
+        let begin = self.text.len();
+        let before = begin.saturating_sub(3);
+        let count = (0..2 * WORD_ATTEMPTS).find_map(|attempt| {
+            self.text.truncate(begin);
+            if begin > 0 {
+                self.text.push(' ');
             }
-            let word: String = word.chars().take(room).collect();
-            let joined = format!("{before}{word}");
-            let blank_only = word.trim().is_empty();
-            let clean = !guard.survives(&joined, &[(0, joined.len())]);
-            (clean && !blank_only).then_some(word)
-        })
+            match attempt < WORD_ATTEMPTS {
+                true => self
+                    .text
+                    .push_str(self.draws.pick(WORDS).unwrap_or_default()),
+                false => letters(&mut self.draws, 6, self.text),
+            }
+            self.text.truncate(begin + room);
+            let tail = self.text.get(before..).unwrap_or_default();
+            let full = !self.text.ends_with(' ');
+            (full && !guard.meets(tail)).then(|| self.text.len() - begin)
+        });
+        self.text.truncate(begin + count.unwrap_or(0));
+        count
     }
 
     fn shorten(&mut self, limit: usize) {

@@ -30,14 +30,15 @@ pub fn canonical(value: Value<'_>, kind: &Kind, bytes: &mut Vec<u8>) {
 /// The canonical bytes of a key of one or more columns: each with its length before it, so that no two keys run into each other.
 pub fn key_bytes(key: &[(Value<'_>, &Kind)], bytes: &mut Vec<u8>) {
     for (value, kind) in key {
-        let mut one = Vec::new();
-        canonical(*value, kind, &mut one);
-        let length = match value {
-            Value::Null => NULL,
-            _ => u32::try_from(one.len()).unwrap_or(NULL - 1),
-        };
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(&one);
+        let begin = bytes.len();
+        bytes.extend_from_slice(&NULL.to_be_bytes());
+        canonical(*value, kind, bytes);
+        if *value != Value::Null {
+            let length = u32::try_from(bytes.len() - begin - 4).unwrap_or(NULL - 1);
+            let head = bytes.iter_mut().skip(begin);
+            head.zip(length.to_be_bytes())
+                .for_each(|(place, byte)| *place = byte);
+        }
     }
 }
 
