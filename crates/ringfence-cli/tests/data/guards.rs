@@ -25,6 +25,7 @@ fn add(world: &World, path: &str, text: &str) {
 
 /// A5 of the accidents: staging, restored from production, texts people.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn a_copy_of_production_reaches_nobody_until_it_is_marked() {
     if !has("postgres") {
         return;

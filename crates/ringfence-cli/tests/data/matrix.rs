@@ -1,10 +1,9 @@
 //! What survives which way of copying, and what the two marks say of it afterwards.
 
-use std::fs;
 use std::process::Command;
 
 use crate::markers::{mark, project};
-use crate::servers::{Cluster, folder, has};
+use crate::servers::{Cluster, has};
 use crate::world::World;
 
 /// What `mark --look` says of a store at `address` in `environment`.
@@ -31,6 +30,7 @@ fn check(world: &World, address: &str, own: &str, others: &str) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn what_survives_what_on_postgresql() {
     if !has("postgres") {
         return;
@@ -162,5 +162,4 @@ fn what_survives_what_on_sqlite() {
         .output()
         .unwrap();
     assert_eq!(number.stdout, b"4242\n");
-    let _ = fs::remove_dir_all(folder("unused"));
 }
