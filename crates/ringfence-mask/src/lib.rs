@@ -11,7 +11,9 @@
 
 pub mod choose;
 pub mod closure;
+pub mod greenmask;
 pub mod key;
 pub mod mask;
 pub mod rule;
 pub mod schema;
+pub mod suggest;

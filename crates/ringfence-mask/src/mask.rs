@@ -53,7 +53,7 @@ mod unique;
 
 use std::collections::BTreeMap;
 
-pub use cover::{CoverError, Problem};
+pub use cover::{CoverError, Problem, fits};
 pub use lists::fingerprint;
 pub use row::{MaskError, Reason, TableMasker};
 

@@ -163,15 +163,16 @@ fn nothing_is_asked_for_and_nothing_travels() {
     assert!(empty.tables.is_empty() && empty.edges.is_empty());
 }
 
+fn refuse(tables: &[Table], change: &dyn Fn(&mut Rules), rows: &[&str]) -> String {
+    let mut rules = rules(tables, rows);
+    change(&mut rules);
+    let errors = plan(tables, &rules).unwrap_err();
+    errors[0].to_string()
+}
+
 #[test]
 fn impossible_plans_name_tables_and_columns() {
     let tables = shop();
-    let refuse = |tables: &[Table], change: &dyn Fn(&mut Rules), rows: &[&str]| {
-        let mut rules = rules(tables, rows);
-        change(&mut rules);
-        let errors = plan(tables, &rules).unwrap_err();
-        errors[0].to_string()
-    };
     let nothing = |_: &mut Rules| {};
     assert_eq!(
         refuse(&tables, &nothing, &["orders=all", "users=none"]),
@@ -213,6 +214,11 @@ fn impossible_plans_name_tables_and_columns() {
         ),
         "rows of `orders` come along with `orgs`, to which there is no reference from there"
     );
+}
+
+#[test]
+fn impossible_ways_along_and_around_are_named() {
+    let nothing = |_: &mut Rules| {};
     let twice = [table("a", 1, &["x>b", "y>b"]), table("b", 1, &[])];
     assert_eq!(
         refuse(

@@ -102,6 +102,12 @@ fn subject(column: Option<&str>) -> String {
     }
 }
 
+/// Whether a rule can be carried out on a column of a table.
+#[must_use]
+pub fn fits(table: &Table, column: &Column, rule: &Rule) -> bool {
+    unfit(table, column, rule).is_none()
+}
+
 /// Everything that is wrong.
 pub(super) fn check(tables: &[&Table], rules: &Rules) -> Vec<CoverError> {
     let mut errors = Vec::new();
