@@ -90,9 +90,12 @@ impl Sample {
 pub(crate) enum SampleAction {
     /// Say what would travel, and which columns have no rule yet
     #[command(
-        after_help = "Examples:\n  ringfence sample plan dev\n  ringfence sample plan dev --fraction 5%"
+        after_help = "Examples:\n  ringfence sample plan dev\n  ringfence sample plan dev --fraction 5%\n  ringfence sample plan dev --write"
     )]
     Plan(SamplePlan),
+    /// Print the same rules as a configuration of Greenmask, for dumps beyond samples
+    #[command(after_help = "Examples:\n  ringfence sample greenmask dev > greenmask.yml")]
+    Greenmask(Greenmask),
     /// Make the sample where the environment above can be read, as a file
     #[command(
         after_help = "Examples:\n  ringfence sample create dev --out dev.sample\n  ringfence sample create dev --from prod --fraction 0.05 --out dev.sample"
@@ -148,6 +151,20 @@ pub(crate) struct SamplePlan {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Write the suggested rules into ringfence.toml, to be read before they are used
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Greenmask {
+    /// The environment that the data is for
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+
+    #[command(flatten)]
+    pub(crate) amount: Amount,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,7 @@ pub(crate) fn run(
 ) -> Result<u8, Failure> {
     match &arguments.action {
         Some(SampleAction::Plan(arguments)) => plan::run(arguments, ambient, output),
+        Some(SampleAction::Greenmask(arguments)) => plan::greenmask(arguments, ambient, output),
         Some(SampleAction::Create(arguments)) => create::run(arguments, ambient, output),
         Some(SampleAction::Load(arguments)) => load::run(arguments, ambient, output),
         None => in_one_go(arguments, ambient, output),

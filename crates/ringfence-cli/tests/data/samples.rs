@@ -242,6 +242,17 @@ fn what_no_rule_covers_does_not_travel() {
     let plan = fine(&world, &["sample", "plan", "dev"]);
     assert!(plan.stdout.contains("stay behind: phone"), "{plan:?}");
     assert!(plan.stdout.contains("users.manager_id → users"), "{plan:?}");
+    assert!(
+        plan.stdout.contains("users.phone") && plan.stdout.contains("could be phone"),
+        "{plan:?}"
+    );
+    // The rules in another program's words; what it cannot say is told.
+    let greenmask = fine(&world, &["sample", "greenmask", "dev"]);
+    assert!(
+        greenmask.stdout.starts_with("dump:\n") && greenmask.stdout.contains("name: \"users\""),
+        "{greenmask:?}"
+    );
+    assert!(!greenmask.stdout.contains("canary") && !greenmask.stderr.is_empty());
     fine(&world, &["sample", "dev"]);
     let all = everything(cluster, "deny_dev");
     assert!(!all.contains("canary"), "a new column came along");
@@ -350,6 +361,38 @@ fn a_load_that_is_killed_leaves_the_target_as_it_was() {
     ]);
     assert_eq!(outcome.code, Some(78), "{outcome:?}");
     assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
+}
+
+#[test]
+fn suggested_rules_make_a_sample_that_shows_nothing() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let (prod, dev) = filled(cluster, "suggested", 30);
+    let world = shop(&prod, &dev);
+    mark(&world, "dev");
+    // Nothing is said but which rows: whatever is written comes from names, types and keys.
+    let manifest = world.read("ringfence.toml");
+    let (head, _) = manifest.split_once("[resources.db.tables.orgs]").unwrap();
+    let rows = "[resources.db.tables.orgs]\nrows = \"sample\"\n[resources.db.tables.users]\nalong = [\"orgs\"]\n[resources.db.tables.orders]\nalong = [\"users\"]\n";
+    world.write("ringfence.toml", format!("{head}{rows}"));
+    let outcome = fine(&world, &["sample", "plan", "dev", "--write"]);
+    assert!(outcome.stderr.contains("rules were written"), "{outcome:?}");
+    let written = world.read("ringfence.toml");
+    assert!(
+        written.starts_with(head) && written.contains("email = \"email\"  # "),
+        "{written}"
+    );
+    assert!(!written.contains("tables.sessions"), "{written}");
+    let again = fine(&world, &["sample", "plan", "dev", "--write"]);
+    assert!(again.stderr.contains("0 rules"), "{again:?}");
+    fine(&world, &["sample", "dev", "--fraction", "0.5"]);
+    let all = everything(cluster, "suggested_dev");
+    assert!(all.contains(".invalid"));
+    for found in ["canary", "customers.example", "Canaria", "odd signs"] {
+        assert!(!all.contains(found), "{found}");
+    }
 }
 
 /// The shop's schema for SQLite.

@@ -108,7 +108,8 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM found JOIN pg_catal
     for table in &tables {
         let any = format!("SELECT EXISTS (SELECT FROM {table})");
         if transaction.query_one(&any, &[]).map_err(lost)?.get(0) {
-            let message = format!("`{table}` has rows that point to rows that would go; empty it first");
+            let message =
+                format!("`{table}` has rows that point to rows that would go; empty it first");
             return Err(SampleError::Target(message));
         }
     }

@@ -213,7 +213,9 @@ impl Source for Postgres {
     ) -> Result<(), SampleError> {
         const AT_ONCE: usize = 5000;
         let types = self.types(table, by)?;
-        let arrays: Vec<String> = (1..=by.len()).map(|n| format!("pg_catalog.unnest(${n}::text[])")).collect();
+        let arrays: Vec<String> = (1..=by.len())
+            .map(|n| format!("pg_catalog.unnest(${n}::text[])"))
+            .collect();
         let aliases: Vec<String> = (1..=by.len()).map(|n| format!("k{n}")).collect();
         let matching = by
             .iter()
