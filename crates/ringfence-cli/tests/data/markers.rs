@@ -394,3 +394,56 @@ fn a_service_says_whose_it_is() {
     assert!(started && outcome.stderr.is_empty(), "{outcome:?}");
     refuses(&world, "dev", &["[marker-of-another]", "belongs to `test`"]);
 }
+
+/// What accepts connections and never says anything keeps a start in development waiting for its time, and no longer.
+#[test]
+fn a_store_that_never_answers_is_left_alone() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for address in [
+        format!("redis://127.0.0.1:{port}"),
+        format!("postgres://u:hunter2@127.0.0.1:{port}/d"),
+    ] {
+        let kind = address.split(':').next().unwrap();
+        let world = project(kind, &[("dev", &address), ("staging", &address)]);
+        let (outcome, started) = try_start(&world, "dev");
+        assert!(
+            started && outcome.stderr.contains("`db` was not asked"),
+            "{outcome:?}"
+        );
+        assert!(!outcome.stderr.contains("hunter2"));
+        let outcome = refuses(&world, "staging", &["[resource-not-asked]"]);
+        assert!(!outcome.stderr.contains("hunter2"));
+    }
+}
+
+/// Encryption is what the address says it is: none, against listeners alone, or with the certificate looked at.
+#[test]
+fn certificates_are_looked_at_where_the_address_says_so() {
+    if !has("postgres") || !has("openssl") {
+        return;
+    }
+    let cluster = Cluster::encrypted();
+    let url = cluster.database("tls_test");
+    let host = url.replace("127.0.0.1", "localhost");
+    let authority = cluster.authority();
+    let world = project("postgres", &[("test", &url)]);
+    mark(&world, "test");
+    let check = |address: String, own: bool| {
+        world.write(".env.test", format!("DB_URL={address}\n"));
+        let outcome = world.ringfence(&["mark", "test", "--look"]);
+        assert_eq!(outcome.code == Some(0), own, "{address}: {outcome:?}");
+    };
+    check(format!("{url}?sslmode=disable"), false);
+    check(format!("{url}?sslmode=require"), true);
+    check(
+        format!("{host}?sslmode=verify-full&sslrootcert={authority}"),
+        true,
+    );
+    // The certificate names `localhost`, and nobody whom the system trusts has signed it.
+    check(
+        format!("{url}?sslmode=verify-full&sslrootcert={authority}"),
+        false,
+    );
+    check(format!("{host}?sslmode=verify-full"), false);
+}

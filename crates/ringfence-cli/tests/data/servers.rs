@@ -18,6 +18,7 @@ pub(crate) fn has(need: &str) -> bool {
     let found = match need {
         "postgres" => Path::new(POSTGRES).join("initdb").exists(),
         "redis" => redis_program().is_some(),
+        "openssl" => Path::new("/usr/bin/openssl").exists(),
         other => panic!("{other} is no program of these tests"),
     };
     let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();
@@ -133,6 +134,27 @@ impl Cluster {
             "{POSTGRES}/initdb -D {shown} -A trust -U app -E UTF8 --no-sync"
         ));
         Self::serve(&folder, data)
+    }
+
+    /// A new cluster that takes encrypted connections alone, with a certificate of its own for `localhost`.
+    pub(crate) fn encrypted() -> Self {
+        let folder = folder("tls");
+        own(&folder);
+        let data = folder.join("data");
+        let shown = data.display();
+        run(&format!(
+            "{POSTGRES}/initdb -D {shown} -A trust -U app -E UTF8 --no-sync; cd {shown}
+             openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.crt
+             openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -CA ca.crt -CAkey ca.key -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.crt
+             chmod 600 server.key; echo \"ssl = on\" >> postgresql.conf
+             printf 'local all all trust\nhostssl all all all trust\n' > pg_hba.conf"
+        ));
+        Self::serve(&folder, data)
+    }
+
+    /// The path of the certificate that its own is signed by.
+    pub(crate) fn authority(&self) -> String {
+        self.data.join("ca.crt").display().to_string()
     }
 
     /// A physical copy of this cluster.
