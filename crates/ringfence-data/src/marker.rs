@@ -38,6 +38,8 @@ pub struct Marker {
     pub scrubbed: String,
     /// The manifest of the sample that was loaded, as JSON; empty for none.
     pub sample: String,
+    /// Of which embeddings its vectors are, as JSON; empty where that is not known.
+    pub vectors: String,
 }
 
 /// The place mark, as far as a kind of resource can have one.

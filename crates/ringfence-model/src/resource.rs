@@ -1,7 +1,9 @@
 //! What the manifest declares about a resource: something outside the program that it talks to.
 
 use ringfence_diagnostic::{Place, SourceId};
-use ringfence_syntax::manifest::{PerEnvironment, ResourceEntry, SampleEntry, Spanned, TableEntry};
+use ringfence_syntax::manifest::{
+    IndexEntry, PerEnvironment, ResourceEntry, SampleEntry, Spanned, TableEntry,
+};
 
 use crate::environment::Environment;
 use crate::setting::within;
@@ -25,8 +27,11 @@ pub struct Resource {
     pub drop: Vec<String>,
     /// The command that makes its schema.
     pub migrate: Vec<String>,
+    /// The setting with the address that makes vectors, and the one with the key for it.
+    pub embeddings: Option<(String, Option<String>)>,
     /// What of each table travels, as written.
     pub tables: Vec<TableEntry>,
+    index: Option<IndexEntry>,
     marked: PerEnvironment<bool>,
     sample: PerEnvironment<SampleEntry>,
 }
@@ -48,6 +53,11 @@ impl Resource {
                 .map(|word| word.value.clone())
                 .collect(),
             tables: entry.tables.clone(),
+            embeddings: entry
+                .index
+                .as_ref()
+                .and_then(|index| Some((text(index.endpoint.as_ref())?, text(index.key.as_ref())))),
+            index: entry.index.clone(),
             marked: entry.marked.clone(),
             sample: entry.sample.clone(),
         }
@@ -60,6 +70,24 @@ impl Resource {
         own.or(tier).or(self.marked.default.as_ref()).copied()
     }
 
+    /// Of which embeddings its vectors are in `environment`: model, dimension and metric, as far as the manifest says.
+    #[must_use]
+    pub fn index(
+        &self,
+        environment: &Environment,
+    ) -> Option<(Option<&str>, Option<i64>, Option<&str>)> {
+        let index = self.index.as_ref()?;
+        let (tier, own) = within(&index.model.within, environment);
+        let model = own.or(tier).or(index.model.default.as_ref());
+        let (tier, own) = within(&index.dimension.within, environment);
+        let dimension = own.or(tier).or(index.dimension.default.as_ref());
+        Some((
+            model.map(String::as_str),
+            dimension.copied(),
+            index.metric.as_deref(),
+        ))
+    }
+
     /// Where its data comes from in `environment`.
     #[must_use]
     pub fn sample(&self, environment: &Environment) -> Option<&SampleEntry> {
@@ -70,7 +98,16 @@ impl Resource {
 
 /// The environments and tiers that an entry speaks of.
 pub(crate) fn named_environments(entry: &ResourceEntry) -> impl Iterator<Item = &Spanned<String>> {
-    let samples = entry.sample.within.iter().map(|(name, _)| name);
+    let index = entry.index.iter().flat_map(|index| {
+        let models = index.model.within.iter().map(|(name, _)| name);
+        models.chain(index.dimension.within.iter().map(|(name, _)| name))
+    });
+    let samples = entry
+        .sample
+        .within
+        .iter()
+        .map(|(name, _)| name)
+        .chain(index);
     entry
         .marked
         .within

@@ -177,8 +177,25 @@ pub struct ResourceEntry {
     pub migrate: Vec<Spanned<String>>,
     /// `sample`: where its data comes from.
     pub sample: PerEnvironment<SampleEntry>,
+    /// `index`: of which embeddings its vectors are.
+    pub index: Option<IndexEntry>,
     /// `tables`: what of each travels.
     pub tables: Vec<TableEntry>,
+}
+
+/// Of which embeddings vectors are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// `model`.
+    pub model: PerEnvironment<String>,
+    /// `dimension`.
+    pub dimension: PerEnvironment<i64>,
+    /// `metric`.
+    pub metric: Option<String>,
+    /// `endpoint`: the setting with the address that makes vectors.
+    pub endpoint: Option<Spanned<String>>,
+    /// `key`: the setting with the key for it.
+    pub key: Option<Spanned<String>>,
 }
 
 /// Where a resource's data comes from.
@@ -209,6 +226,8 @@ pub struct TableEntry {
     pub follow: Vec<Spanned<String>>,
     /// `columns`: names and rules.
     pub columns: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `vectors`: columns, and the column that each is made of.
+    pub vectors: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
 /// A line of `[egress]`.

@@ -31,7 +31,7 @@ SELECT (CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_syste
         WHERE n.nspname = 'ringfence' AND c.relname = 'marker')
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
 
-const DATA: &str = "SELECT project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample FROM ringfence.marker";
+const DATA: &str = "SELECT project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors FROM ringfence.marker";
 
 const TABLE: &str = "\
 CREATE SCHEMA IF NOT EXISTS ringfence;
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS ringfence.marker (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     project text NOT NULL, environment text NOT NULL, tier text NOT NULL, resource text NOT NULL, mark text NOT NULL,
     cluster text NOT NULL, database text NOT NULL, address text NOT NULL, stamped text NOT NULL,
-    scrubbed text NOT NULL DEFAULT '', sample text NOT NULL DEFAULT '');
+    scrubbed text NOT NULL DEFAULT '', sample text NOT NULL DEFAULT '', vectors text NOT NULL DEFAULT '');
 COMMENT ON TABLE ringfence.marker IS 'Which environment these data belong to; written by `ringfence mark` alone';
 GRANT USAGE ON SCHEMA ringfence TO PUBLIC;
 GRANT SELECT ON ringfence.marker TO PUBLIC;
@@ -169,8 +169,8 @@ impl Store for Postgres {
             let mut transaction = self.client.transaction()?;
             transaction.batch_execute(TABLE)?;
             transaction.execute(
-                "INSERT INTO ringfence.marker (project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                "INSERT INTO ringfence.marker (project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
                 &[
                     &marker.project,
                     &marker.environment,
@@ -183,6 +183,7 @@ impl Store for Postgres {
                     &marker.stamped,
                     &marker.scrubbed,
                     &marker.sample,
+                    &marker.vectors,
                 ],
             )?;
             Self::mark_place(
@@ -209,6 +210,7 @@ fn marker(row: &SimpleQueryRow) -> Marker {
         stamped: text(8),
         scrubbed: text(9),
         sample: text(10),
+        vectors: text(11),
     }
 }
 

@@ -20,14 +20,14 @@ pub struct Sqlite {
 /// The upper half of the header's application number; the lower half begins the mark.
 const OWN: u32 = 0x5246;
 
-const DATA: &str = "SELECT project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample FROM ringfence_marker";
+const DATA: &str = "SELECT project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors FROM ringfence_marker";
 
 const TABLE: &str = "\
 CREATE TABLE IF NOT EXISTS ringfence_marker (
     only_row INTEGER PRIMARY KEY DEFAULT 1 CHECK (only_row = 1),
     project TEXT NOT NULL, environment TEXT NOT NULL, tier TEXT NOT NULL, resource TEXT NOT NULL, mark TEXT NOT NULL,
     cluster TEXT NOT NULL, database TEXT NOT NULL, address TEXT NOT NULL, stamped TEXT NOT NULL,
-    scrubbed TEXT NOT NULL DEFAULT '', sample TEXT NOT NULL DEFAULT '');
+    scrubbed TEXT NOT NULL DEFAULT '', sample TEXT NOT NULL DEFAULT '', vectors TEXT NOT NULL DEFAULT '');
 DELETE FROM ringfence_marker;";
 
 impl Sqlite {
@@ -144,8 +144,8 @@ impl Store for Sqlite {
             transaction.pragma_update(None, "application_id", application)?;
             let here = self.here(Place::NotKept, application);
             transaction.execute(
-                "INSERT INTO ringfence_marker (project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO ringfence_marker (project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 [
                     &marker.project,
                     &marker.environment,
@@ -158,6 +158,7 @@ impl Store for Sqlite {
                     &marker.stamped,
                     &marker.scrubbed,
                     &marker.sample,
+                    &marker.vectors,
                 ],
             )?;
             transaction.commit()
@@ -197,6 +198,7 @@ fn marker(row: &rusqlite::Row<'_>) -> rusqlite::Result<Marker> {
         stamped: row.get(8)?,
         scrubbed: row.get(9)?,
         sample: row.get(10)?,
+        vectors: row.get(11)?,
     })
 }
 

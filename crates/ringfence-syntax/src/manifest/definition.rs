@@ -264,6 +264,11 @@ const RESOURCE: Shape = Shape::Table(&[
         "where its data comes from, and how much of it",
     ),
     key(
+        "index",
+        INDEX,
+        "of which embeddings its vectors are; written beside the marker, and compared before a start",
+    ),
+    key(
         "tables",
         Shape::Map(&TABLE),
         "what of each table travels in a sample; what is not named does not",
@@ -303,6 +308,30 @@ const SAMPLE: Shape = Shape::Table(&[
     ),
 ]);
 
+const INDEX: Shape = Shape::Table(&[
+    key(
+        "model",
+        Shape::PerEnvironment(&Shape::Text),
+        "the model that makes the vectors",
+    ),
+    key(
+        "dimension",
+        Shape::PerEnvironment(&Shape::Integer(1, 65536)),
+        "how many numbers a vector has",
+    ),
+    key(
+        "metric",
+        Shape::Word(&["cosine", "l2", "dot"]),
+        "how vectors are compared",
+    ),
+    key(
+        "endpoint",
+        Shape::Variable,
+        "the setting with the address of an OpenAI-compatible interface that makes vectors: `…/v1`",
+    ),
+    key("key", Shape::Variable, "the setting with the key for it"),
+]);
+
 const TABLE: Shape = Shape::Table(&[
     key(
         "rows",
@@ -333,6 +362,11 @@ const TABLE: Shape = Shape::Table(&[
         "columns",
         Shape::Map(&Shape::Text),
         "the columns that travel, and as what: `keep`, `email`, `hash:12` …",
+    ),
+    key(
+        "vectors",
+        Shape::Map(&Shape::Text),
+        "columns that are made again from the masked text of another column, by `index`",
     ),
 ]);
 

@@ -6,9 +6,9 @@ use toml_edit::{Document, Item, TableLike, TomlError, Value};
 use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
-    AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
-    ResourceEntry, SampleEntry, SecretsEntry, SettingEntry, Spanned, TableEntry, ValueSource,
-    excerpt,
+    AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, IndexEntry, Manifest, Parsed,
+    PerEnvironment, ResourceEntry, SampleEntry, SecretsEntry, SettingEntry, Spanned, TableEntry,
+    ValueSource, excerpt,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -234,12 +234,31 @@ fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
             .and_then(|table| table.get("sample"))
             .map(|item| per_environment(item, sample))
             .unwrap_or_default(),
+        index: table.and_then(|table| index(table.get("index")?)),
         tables: table
             .into_iter()
             .flat_map(|table| entries(table, "tables"))
             .map(table_entry)
             .collect(),
     }
+}
+
+fn index(item: &Item) -> Option<IndexEntry> {
+    let table = item.as_table_like()?;
+    let text_of = |item: &Item| item.as_str().map(str::to_owned);
+    Some(IndexEntry {
+        model: table
+            .get("model")
+            .map(|item| per_environment(item, text_of))
+            .unwrap_or_default(),
+        dimension: table
+            .get("dimension")
+            .map(|item| per_environment(item, Item::as_integer))
+            .unwrap_or_default(),
+        metric: text(table, "metric").map(|metric| metric.value),
+        endpoint: text(table, "endpoint"),
+        key: text(table, "key"),
+    })
 }
 
 fn sample(item: &Item) -> Option<SampleEntry> {
@@ -261,6 +280,9 @@ fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
     let columns = table
         .into_iter()
         .flat_map(|table| entries(table, "columns"));
+    let vectors = table
+        .into_iter()
+        .flat_map(|table| entries(table, "vectors"));
     let column = |(name, item): (Spanned<String>, &Item)| {
         let value = item.as_str()?.to_owned();
         let span = span_of(item)?;
@@ -273,6 +295,7 @@ fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
         cut: list("cut"),
         follow: list("follow"),
         columns: columns.filter_map(column).collect(),
+        vectors: vectors.filter_map(column).collect(),
         name,
     }
 }
