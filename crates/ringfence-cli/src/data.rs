@@ -3,6 +3,7 @@
 //! Marks are asked for in a process of Ringfence's own, so that no thread and no connection are left where a barrier is built.
 
 pub(crate) mod desk;
+pub(crate) mod index;
 pub(crate) mod quarantine;
 pub(crate) mod rights;
 pub(crate) mod rules;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use ringfence_data::address::{Kind, Target};
 use ringfence_data::marker::{Decision, Strictness, Verdict, decide};
 use ringfence_data::probe::{self, Answer};
+use ringfence_data::vectors::Index;
 use ringfence_model::environment::Environment;
 use ringfence_model::resolve::Resolution;
 use ringfence_model::resource::Resource;
@@ -47,6 +49,8 @@ pub(crate) struct Known<'a> {
     pub(crate) answer: Answer,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) decision: Decision,
+    /// Of which embeddings its vectors are, and are to be, where these differ: what differs, and both.
+    pub(crate) vectors: Option<(&'static str, String, String)>,
 }
 
 /// What marks say before a start.
@@ -170,12 +174,23 @@ fn known<'a>(
         Answer::Silent(_) if strictness == Strictness::Lower => (None, Decision::Note),
         Answer::Silent(_) => (None, Decision::Refuse),
     };
+    let vectors = index::declared(resource, environment).and_then(|wanted| {
+        let Answer::Found(found) = &answer else {
+            return None;
+        };
+        Index::read(&found.marker.as_ref()?.vectors)?.difference(&wanted)
+    });
+    let decision = match vectors {
+        Some(_) => Decision::Refuse,
+        None => decision,
+    };
     Known {
         resource,
         target_kind,
         answer,
         verdict,
         decision,
+        vectors,
     }
 }
 

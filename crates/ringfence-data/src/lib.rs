@@ -15,3 +15,4 @@ pub mod sample;
 pub mod scrub;
 pub mod store;
 mod tls;
+pub mod vectors;

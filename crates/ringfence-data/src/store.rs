@@ -3,7 +3,7 @@
 pub mod postgres;
 pub(crate) mod redis;
 pub mod sqlite;
-mod web;
+pub(crate) mod web;
 
 use std::time::Duration;
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 use ringfence_data::address::Target;
 use ringfence_data::marker::{Marker, Verdict};
 use ringfence_data::store::{self, Store, StoreError};
+use ringfence_data::vectors::Index;
 use ringfence_model::environment::Environment;
 use ringfence_model::resource::Resource;
 use serde::Serialize;
 
 use crate::ambient::{self, Ambient};
 use crate::args::data::Mark;
-use crate::data::{self, Role, desk};
+use crate::data::{self, Role, desk, index};
 use crate::failure::{Failure, exit};
 use crate::load::Loaded;
 use crate::output::{Output, columns};
@@ -94,13 +95,24 @@ fn one(
         state: data::words(&verdict, &environment.name),
         marked: false,
     };
-    if look || verdict == Verdict::Own {
+    let vectors = index::declared(resource, environment).map(|index| index.written());
+    let is_up_to_date = vectors
+        .as_ref()
+        .is_none_or(|wanted| !before.vectors.is_empty() && same(&before.vectors, wanted));
+    if look || (verdict == Verdict::Own && is_up_to_date) {
         return Ok(row);
     }
     may_be_marked(resource, environment, &verdict)?;
     write(&mut *store, loaded, environment, resource, &before).map_err(failed)?;
     row.marked = true;
     Ok(row)
+}
+
+/// Whether two texts beside a marker speak of the same embeddings.
+fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (Index::read(one), Index::read(other));
+    one.zip(other)
+        .is_some_and(|(one, other)| one.difference(&other).is_none())
 }
 
 /// Writes new marks; what a sample wrote beside the old one stays.
@@ -121,6 +133,8 @@ pub(super) fn write(
         mark,
         stamped: ambient::now(),
         sample: before.sample.clone(),
+        vectors: index::declared(resource, environment)
+            .map_or_else(|| before.vectors.clone(), |index| index.written()),
         ..Marker::default()
     })
 }

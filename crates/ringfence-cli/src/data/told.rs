@@ -87,6 +87,11 @@ pub(super) fn refusal(known: &Known<'_>, environment: &Environment) -> Diagnosti
         .help(format!(
             "`ringfence scrub {name} {resource}` empties what `drop` names; then `ringfence mark {name} {resource}`"
         )),
+        Some(Verdict::Own | Verdict::Moved { .. } | Verdict::OwnCopy { .. })
+            if known.vectors.is_some() =>
+        {
+            vectors(known, name)
+        }
         Some(Verdict::OwnCopy { sign }) => Diagnostic::error(
             "marker-of-a-copy",
             format!("`{resource}` is a copy of `{name}`'s own: {}", sign.words()),
@@ -145,6 +150,17 @@ fn others(known: &Known<'_>, whose: &ringfence_data::marker::Whose, name: &str) 
         ),
         _ => diagnostic,
     }
+}
+
+fn vectors(known: &Known<'_>, name: &str) -> Diagnostic {
+    let resource = &known.resource.name;
+    let (what, is, wanted) = known.vectors.clone().unwrap_or_default();
+    Diagnostic::error(
+        "index-of-another-model",
+        format!("the vectors of `{resource}` are of another {what}: `{is}`, and `{name}` uses `{wanted}`"),
+    )
+    .because("nothing was started: what is found by comparing vectors of two models means nothing")
+    .help(format!("make them again, and say `ringfence mark {name} {resource}`; or correct `index` in ringfence.toml"))
 }
 
 fn emptied(known: &Known<'_>, of: &str, name: &str) -> Diagnostic {

@@ -15,6 +15,7 @@ mod markers;
 mod matrix;
 mod samples;
 mod servers;
+mod vectors;
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "shared with the tests of the command line")]
 mod world;

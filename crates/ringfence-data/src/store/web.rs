@@ -40,22 +40,8 @@ pub(super) struct Qdrant {
 impl Http {
     pub(super) fn open(target: &Target, patience: Duration) -> Result<Self, StoreError> {
         let base = address::http(&target.value)?;
-        let roots = tls::certificates(None)?;
-        let roots = roots.iter().map(|root| Certificate::from_der(root));
-        let roots: Vec<Certificate<'static>> = roots.map(|root| root.to_owned()).collect();
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(tls::provider())
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .build();
-        let config = Agent::config_builder()
-            .timeout_global(Some(patience))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .proxy(None)
-            .tls_config(tls)
-            .build();
         Ok(Self {
-            agent: config.into(),
+            agent: agent(patience)?,
             base,
         })
     }
@@ -70,9 +56,29 @@ impl Http {
     }
 }
 
+/// A client that trusts whom the system does, follows nobody elsewhere, and goes through no proxy.
+pub(crate) fn agent(patience: Duration) -> Result<Agent, StoreError> {
+    let roots = tls::certificates(None)?;
+    let roots = roots.iter().map(|root| Certificate::from_der(root));
+    let roots: Vec<Certificate<'static>> = roots.map(|root| root.to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(tls::provider())
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .build();
+    let config = Agent::config_builder()
+        .timeout_global(Some(patience))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .proxy(None)
+        .tls_config(tls)
+        .build();
+    Ok(config.into())
+}
+
 /// What was answered: nothing for 404.
-fn answer(
+pub(crate) fn answer(
     result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    most: u64,
 ) -> Result<Option<String>, StoreError> {
     let mut response = result.map_err(|error| StoreError::Unreachable(error.to_string()))?;
     let status = response.status();
@@ -82,7 +88,7 @@ fn answer(
     if !status.is_success() {
         return Err(StoreError::Refused(format!("HTTP status {status}")));
     }
-    let body = response.body_mut().with_config().limit(MOST);
+    let body = response.body_mut().with_config().limit(most);
     let text = body
         .read_to_string()
         .map_err(|error| StoreError::Unreadable(error.to_string()))?;
@@ -95,7 +101,7 @@ fn parsed(text: &str) -> Result<Marker, StoreError> {
 
 impl Store for Http {
     fn read(&mut self) -> Result<Found, StoreError> {
-        let text = answer(self.agent.get(format!("{}{PATH}", self.base)).call())?;
+        let text = answer(self.agent.get(format!("{}{PATH}", self.base)).call(), MOST)?;
         let marker = text.as_deref().map(parsed).transpose()?;
         Ok(self.found(marker))
     }
@@ -139,7 +145,7 @@ impl Qdrant {
         let sent = request
             .header("content-type", "application/json")
             .send(body.to_string());
-        match answer(sent)? {
+        match answer(sent, MOST)? {
             Some(_) => Ok(()),
             None => Err(StoreError::Refused("there is no such collection".into())),
         }
@@ -149,7 +155,7 @@ impl Qdrant {
 impl Store for Qdrant {
     fn read(&mut self) -> Result<Found, StoreError> {
         let request = self.authorized(self.http.agent.get(self.url("/points/1")));
-        let marker = match answer(request.call())? {
+        let marker = match answer(request.call(), MOST)? {
             Some(text) => {
                 let reply: Value = serde_json::from_str(&text)
                     .map_err(|error| StoreError::Unreadable(error.to_string()))?;
@@ -169,7 +175,7 @@ impl Store for Qdrant {
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
         let request = self.authorized(self.http.agent.get(self.url("")));
-        if answer(request.call())?.is_none() {
+        if answer(request.call(), MOST)?.is_none() {
             self.put("", &json!({ "vectors": { "size": 1, "distance": "Dot" } }))?;
         }
         let marker = Marker {

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::artifact::Reader;
-use ringfence_data::sample::load::{self, Present};
+use ringfence_data::sample::load::{self, Present, Vectors};
 use ringfence_data::store;
 use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
@@ -12,8 +12,8 @@ use ringfence_model::tier::Tier;
 use super::{Meter, PATIENCE, create, failed, owned};
 use crate::ambient::{self, Ambient};
 use crate::args::data::{Room, SampleLoad};
-use crate::data;
 use crate::data::desk::{self, Desk};
+use crate::data::{self, index};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
 
@@ -105,10 +105,31 @@ pub(super) fn one(
     } else {
         Present::Refuses
     };
+    let remade = index::remade(resource);
+    let embedder = index::embedder(resource, environment, &below.resolution)
+        .map_err(|error| desk::failed(resource, environment, &error))?;
+    let vectors = match &embedder {
+        _ if remade.is_empty() => None,
+        Some(embedder) => Some(Vectors {
+            columns: &remade,
+            embedder,
+        }),
+        None => return Err(nothing_embeds(resource, &environment.name)),
+    };
     let mut meter = Meter::new(ambient);
     let mut tick = |table: &str, rows| meter.tick("loading", table, rows);
-    let loaded = load::load(&target, file, present, &mut tick);
+    let loaded = load::load(&target, file, (present, vectors), &mut tick);
     meter.end();
     let manifest = loaded.map_err(|error| failed(resource, environment, error))?;
     output.print(&create::told(&manifest)).map(|_| ())
+}
+
+fn nothing_embeds(resource: &Resource, environment: &str) -> Failure {
+    let name = &resource.name;
+    let message = format!(
+        "`{name}` has vectors that are made again, and nothing in `{environment}` makes them"
+    );
+    Failure::error(exit::REFUSED, message)
+        .hint(format!("say `index = {{ model = \"…\", endpoint = \"SETTING\" }}` for `{name}` in ringfence.toml"))
+        .into()
 }

@@ -8,15 +8,17 @@ use postgres::Transaction;
 use super::super::artifact::{Part, Reader};
 use super::super::create::Progress;
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, in_the_way, kept};
+use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
 use crate::address::Target;
 use crate::store::StoreError;
 use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
+use crate::vectors::{self, Embedder, Remade};
 
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, patience): (Present, Duration),
+    (present, vectors): (Present, Option<Vectors<'_>>),
+    patience: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
@@ -26,6 +28,15 @@ pub(super) fn load(
     let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
     for (place, table) in begun.tables.iter().enumerate() {
         finish(&mut transaction, place, table)?;
+    }
+    if let Some(vectors) = &vectors {
+        for remade in vectors.columns {
+            remake(&mut transaction, remade, vectors.embedder)?;
+        }
+        let corpus = corpus(vectors, &manifest);
+        transaction
+            .execute("UPDATE ringfence.marker SET vectors = $1", &[&corpus])
+            .map_err(lost)?;
     }
     let marked = transaction
         .execute(
@@ -211,6 +222,50 @@ fn insert(
         destination(place, table)
     );
     transaction.batch_execute(&statement).map_err(lost)
+}
+
+/// Makes a column of vectors again from another column's text, which has been masked.
+fn remake(
+    transaction: &mut Transaction<'_>,
+    remade: &Remade,
+    embedder: &Embedder,
+) -> Result<(), SampleError> {
+    let name = quoted(&remade.table);
+    let kind = "SELECT pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND NOT attisdropped";
+    let row = transaction
+        .query_opt(kind, &[&name, &remade.column])
+        .map_err(lost)?;
+    let missing = || {
+        let message = format!(
+            "`{}` of the target has no column `{}`",
+            remade.table, remade.column
+        );
+        SampleError::Target(message)
+    };
+    let kind: String = row.ok_or_else(missing)?.get(0);
+    let (column, of) = (quoted_whole(&remade.column), quoted_whole(&remade.of));
+    let texts =
+        format!("SELECT ctid::text, {of}::text FROM {name} WHERE {of} IS NOT NULL ORDER BY ctid");
+    let texts = transaction.prepare(&texts).map_err(lost)?;
+    let set = format!("UPDATE {name} SET {column} = $1::text::{kind} WHERE ctid = $2::text::tid");
+    let set = transaction.prepare(&set).map_err(lost)?;
+    let portal = transaction.bind(&texts, &[]).map_err(lost)?;
+    let most = i32::try_from(vectors::AT_ONCE).unwrap_or(i32::MAX);
+    loop {
+        let rows = transaction.query_portal(&portal, most).map_err(lost)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = rows.iter().map(|row| row.get(1)).collect();
+        for (row, vector) in rows.iter().zip(embedder.embed(&texts)?) {
+            let place: String = row.get(0);
+            let vector =
+                vectors::spelled(&vector, &kind).ok_or_else(|| no_vectors(remade, &kind))?;
+            transaction
+                .execute(&set, &[&vector, &place])
+                .map_err(lost)?;
+        }
+    }
 }
 
 /// Sets what had to wait, lets triggers speak again, and moves sequences behind the largest number.

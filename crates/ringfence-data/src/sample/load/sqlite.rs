@@ -9,14 +9,15 @@ use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params_f
 use super::super::artifact::{Fields, Part, Reader};
 use super::super::create::Progress;
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, in_the_way, kept};
+use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
 use crate::address::Target;
 use crate::store::sqlite::{Sqlite, quoted, refused};
+use crate::vectors::{self, Embedder, Remade};
 
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    present: Present,
+    (present, vectors): (Present, Option<Vectors<'_>>),
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
@@ -34,6 +35,15 @@ pub(super) fn load(
             let message = format!("{count} rows point to rows that are not there");
             return Err(SampleError::Target(message));
         }
+    }
+    if let Some(vectors) = &vectors {
+        for remade in vectors.columns {
+            remake(&transaction, remade, vectors.embedder)?;
+        }
+        let corpus = corpus(vectors, &manifest);
+        transaction
+            .execute("UPDATE ringfence_marker SET vectors = ?1", [corpus])
+            .map_err(lost)?;
     }
     let marked = transaction
         .execute(
@@ -128,6 +138,50 @@ fn rows(
                 count += 1;
                 progress(&table.name, count);
             }
+        }
+    }
+}
+
+/// Makes a column of vectors again from another column's text, which has been masked.
+fn remake(
+    transaction: &Transaction<'_>,
+    remade: &Remade,
+    embedder: &Embedder,
+) -> Result<(), SampleError> {
+    let (name, column, of) = (
+        quoted(&remade.table),
+        quoted(&remade.column),
+        quoted(&remade.of),
+    );
+    let declared = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    let kind: String = transaction
+        .query_row(declared, [&remade.table, &remade.column], |row| row.get(0))
+        .map_err(lost)?;
+    let next = format!(
+        "SELECT rowid, {of} FROM {name} WHERE rowid > ?1 AND {of} IS NOT NULL ORDER BY rowid LIMIT ?2"
+    );
+    let mut next = transaction.prepare(&next).map_err(lost)?;
+    let set = format!("UPDATE {name} SET {column} = ?1 WHERE rowid = ?2");
+    let mut set = transaction.prepare(&set).map_err(lost)?;
+    let mut last = i64::MIN;
+    loop {
+        let rows = next.query_map((last, vectors::AT_ONCE), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        let rows: rusqlite::Result<Vec<(i64, String)>> = rows.map_err(lost)?.collect();
+        let (places, texts): (Vec<i64>, Vec<String>) = rows.map_err(lost)?.into_iter().unzip();
+        let Some(place) = places.last() else {
+            return Ok(());
+        };
+        last = *place;
+        for (place, vector) in places.iter().zip(embedder.embed(&texts)?) {
+            let value = match kind.to_ascii_uppercase().as_str() {
+                "BLOB" | "" => Value::Blob(vectors::bytes(&vector)),
+                other => Value::Text(
+                    vectors::spelled(&vector, other).ok_or_else(|| no_vectors(remade, &kind))?,
+                ),
+            };
+            set.execute((value, place)).map_err(lost)?;
         }
     }
 }
