@@ -154,10 +154,10 @@ A column that no rule under `tables` in ringfence.toml covers does not travel. T
     #[command(after_help = "\
 Examples:
   ringfence reset test --yes test
-  ringfence reset dev database
+  ringfence reset dev database --sample dev.sample
 
 Only where ringfence.toml says `disposable = true`, and only what is marked as the environment's own. Then the command that
-`migrate` names is started inside the environment, and the store is marked.")]
+`migrate` names is started inside the environment, and the store is marked; a sample is loaded into it where one is named.")]
     Reset(data::Reset),
 
     /// Asks resources for their markers; `run` starts it

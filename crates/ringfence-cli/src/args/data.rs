@@ -58,6 +58,10 @@ pub(crate) struct Reset {
     #[arg(value_name = "RESOURCE")]
     pub(crate) resource: Option<String>,
 
+    /// A file of `ringfence sample create`, to be loaded when its resource is there again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sample: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) consent: Consent,
 }

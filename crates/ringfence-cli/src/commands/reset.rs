@@ -10,7 +10,7 @@ use ringfence_model::tier::Tier;
 
 use crate::ambient::{self, Ambient};
 use crate::args::data::Reset;
-use crate::commands::mark;
+use crate::commands::{mark, sample};
 use crate::data::{self, Role, desk};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
@@ -57,7 +57,10 @@ pub(crate) fn run(
             resource.name
         ))?;
     }
-    Ok(exit::FINE)
+    match &arguments.sample {
+        Some(file) => sample::load_file(&desk, file, ambient, output),
+        None => Ok(exit::FINE),
+    }
 }
 
 /// Refuses to drop what another environment may miss: whatever is not the environment's own, a copy of it, or nobody's.

@@ -19,7 +19,7 @@ use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
 
 use crate::ambient::{self, Ambient};
-use crate::args::data::{Amount, Sample, SampleAction};
+use crate::args::data::{Amount, Consent, Room, Sample, SampleAction};
 use crate::data::desk::{self, Desk};
 use crate::data::{self, Role, rules};
 use crate::failure::{Failure, exit};
@@ -56,6 +56,20 @@ fn in_one_go(arguments: &Sample, ambient: &Ambient, output: &mut Output) -> Resu
         load::one(&below, &resource, file, &arguments.room, (ambient, output))?;
     }
     Ok(exit::FINE)
+}
+
+/// Loads a file into an environment whose stores were just made, and are empty.
+pub(super) fn load_file(
+    below: &Desk,
+    file: &std::path::Path,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<u8, Failure> {
+    let room = Room {
+        replace: false,
+        consent: Consent { yes: None },
+    };
+    load::file(below, file, &room, (ambient, output))
 }
 
 fn not_passed(error: &std::io::Error) -> Failure {

@@ -4,6 +4,7 @@ use ringfence_data::address::Kind;
 use ringfence_data::marker::Verdict;
 use ringfence_data::probe::Answer;
 use ringfence_diagnostic::Diagnostic;
+use ringfence_diagnostic::render::without_controls;
 use ringfence_model::environment::Environment;
 
 use super::Known;
@@ -26,6 +27,11 @@ pub(super) fn shown(known: &Known<'_>, environment: &Environment) -> Option<Stri
 
 /// In words, for lists.
 pub(crate) fn words(verdict: &Verdict, environment: &str) -> String {
+    // Whoever wrote the marker may have written anything.
+    without_controls(&said(verdict, environment)).into_owned()
+}
+
+fn said(verdict: &Verdict, environment: &str) -> String {
     match verdict {
         Verdict::Own => format!("marked {environment}"),
         Verdict::Moved { address } => {

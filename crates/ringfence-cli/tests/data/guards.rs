@@ -219,6 +219,37 @@ fn only_what_is_disposable_is_dropped() {
     assert!(started && outcome.stderr.is_empty(), "{outcome:?}");
 }
 
+/// Drop, create, migrate, mark, and the sample that was made above: one command.
+#[test]
+fn a_reset_brings_a_sample_along() {
+    let world = crate::samples::shop("sqlite:prod.db", "sqlite:dev.db");
+    let schema = crate::samples::sqlite_schema();
+    world.write("schema.sql", &schema);
+    crate::samples::sqlite(&world, "prod.db", &schema);
+    crate::samples::sqlite(
+        &world,
+        "prod.db",
+        "INSERT INTO orgs SELECT value, 'canary', NULL FROM generate_series(1, 100)",
+    );
+    let manifest = world
+        .read("ringfence.toml")
+        .replace("dev = {}", "dev = { disposable = true }");
+    let migrate = "migrate = [\"sh\", \"-c\", \"sqlite3 dev.db < schema.sql\"]\ndrop = ";
+    world.write("ringfence.toml", manifest.replacen("drop = ", migrate, 1));
+    mark(&world, "dev");
+    let made = world.ringfence(&["sample", "create", "dev", "--out", "dev.sample"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let outcome = world.ringfence(&["reset", "dev", "--sample", "dev.sample", "--yes", "dev"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.ends_with(&made.stdout), "{outcome:?}");
+    let count = crate::samples::sqlite(
+        &world,
+        "dev.db",
+        "SELECT count(*) BETWEEN 1 AND 40 FROM orgs",
+    );
+    assert_eq!(count, "1");
+}
+
 #[test]
 fn roles_that_can_do_more_than_their_work_are_named_and_split() {
     if !has("postgres") {

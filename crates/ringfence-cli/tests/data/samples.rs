@@ -396,7 +396,7 @@ fn suggested_rules_make_a_sample_that_shows_nothing() {
 }
 
 /// The shop's schema for SQLite.
-fn sqlite_schema() -> String {
+pub(crate) fn sqlite_schema() -> String {
     let schema = SCHEMA.replace("serial PRIMARY KEY", "integer PRIMARY KEY");
     let alter = "ALTER TABLE orgs ADD FOREIGN KEY (owner_id) REFERENCES users;";
     let (_, schema) = schema.split_once("tables with side effects").unwrap();
@@ -407,7 +407,7 @@ fn sqlite_schema() -> String {
 }
 
 #[track_caller]
-fn sqlite(world: &World, file: &str, statements: &str) -> String {
+pub(crate) fn sqlite(world: &World, file: &str, statements: &str) -> String {
     let mut shell = world.any_command("sqlite3");
     let output = shell.args([file, statements]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -107,6 +107,7 @@ fn sqlite(world: &World, file: &str, statements: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn vectors_are_made_again_from_masked_text() {
     let (port, asked) = embeddings();
     let world = library("sqlite:prod.db", "sqlite:dev.db", port);

@@ -1,6 +1,7 @@
 //! `ringfence sample load`: where the environment below can be written. It needs no word of the one above.
 
 use std::io::BufRead;
+use std::path::Path;
 
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::artifact::Reader;
@@ -24,11 +25,21 @@ pub(super) fn run(
 ) -> Result<u8, Failure> {
     let below = desk::open(&arguments.environment, ambient, output)?;
     may(&below, &arguments.room, ambient)?;
+    file(&below, &arguments.file, &arguments.room, (ambient, output))
+}
+
+/// Loads a file into the resource that it names.
+pub(super) fn file(
+    below: &Desk,
+    path: &Path,
+    room: &Room,
+    (ambient, output): (&Ambient, &mut Output),
+) -> Result<u8, Failure> {
     let not_read = |error: &dyn std::fmt::Display| {
-        let message = format!("`{}` cannot be read", arguments.file.display());
+        let message = format!("`{}` cannot be read", path.display());
         Failure::error(exit::REFUSED, message).caused_by(error)
     };
-    let file = ambient::carried(&arguments.file).map_err(|error| not_read(&error))?;
+    let file = ambient::carried(path).map_err(|error| not_read(&error))?;
     let (_, manifest) = Reader::new(file).map_err(|error| not_read(&error))?;
     let name = &below.environment.name;
     if manifest.to != *name {
@@ -51,8 +62,8 @@ pub(super) fn run(
         let message = format!("there is no resource `{}`", manifest.resource);
         return Err(Failure::error(exit::REFUSED, message).into());
     };
-    let file = ambient::carried(&arguments.file).map_err(|error| not_read(&error))?;
-    one(&below, &resource, file, &arguments.room, (ambient, output))?;
+    let file = ambient::carried(path).map_err(|error| not_read(&error))?;
+    one(below, &resource, file, room, (ambient, output))?;
     Ok(exit::FINE)
 }
 
