@@ -471,3 +471,140 @@ fn samples_go_between_postgresql_and_sqlite_both_ways() {
     let there = sqlite(&world, "dev.db", "SELECT group_concat(id) FROM orgs");
     assert_eq!(orgs(&here), orgs(&there));
 }
+
+/// The files of a cluster that hold one of these words, the write-ahead log left out.
+fn files_with(cluster: &Cluster, words: &[&[u8]]) -> Vec<String> {
+    cluster.sql("postgres", "CHECKPOINT");
+    let mut found = Vec::new();
+    let mut folders = vec![cluster.data().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with("pg_wal") || path.ends_with("log") {
+                continue;
+            } else if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            // Files come and go while a server runs.
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let has = |word: &&[u8]| bytes.windows(word.len()).any(|part| part == *word);
+            if words.iter().any(has) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_original_is_in_any_file_of_the_target() {
+    if !has("postgres") {
+        return;
+    }
+    let (above, below) = (Cluster::new(), Cluster::new());
+    let prod = above.database("files_prod");
+    let dev = below.database("files_dev");
+    above.sql(
+        "files_prod",
+        &format!("{SCHEMA}{}", ROWS.replace(":scale", "40")),
+    );
+    below.sql("files_dev", SCHEMA);
+    let world = shop(&prod, &dev);
+    mark(&world, "dev");
+    fine(&world, &["sample", "dev", "--fraction", "1"]);
+    let originals: [&[u8]; 4] = [b"canary", b"customers.example", b"Canaria", b"odd signs"];
+    assert_eq!(files_with(&below, &originals), Vec::<String>::new());
+    // The search finds what is there.
+    assert!(!files_with(&below, &[b".invalid"]).is_empty());
+    assert!(!files_with(&above, &originals).is_empty());
+}
+
+/// Names that need quotes, a schema of their own, and every type that a row may have.
+#[test]
+fn odd_names_and_types_travel_unharmed() {
+    if !has("postgres") {
+        return;
+    }
+    const ODD: &str = r#"
+CREATE SCHEMA "Audit log";
+CREATE TYPE mood AS ENUM ('good', 'bad "mood"');
+CREATE DOMAIN short AS varchar(12);
+CREATE TABLE "Odd ""Table""" ("the Key" uuid, part bytea, "order" mood NOT NULL, tags text[], doc jsonb, price numeric(20,6), at timestamptz, day date,
+    span interval, flag boolean, ip inet, brief short, twice int GENERATED ALWAYS AS (length(brief)) STORED, PRIMARY KEY ("the Key", part));
+CREATE TABLE "Audit log"."Entries" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "the Key" uuid NOT NULL, part bytea NOT NULL, note char(8),
+    FOREIGN KEY ("the Key", part) REFERENCES "Odd ""Table""");
+CREATE TABLE hens (id int PRIMARY KEY, egg int NOT NULL);
+CREATE TABLE eggs (id int PRIMARY KEY, hen int NOT NULL REFERENCES hens DEFERRABLE);
+ALTER TABLE hens ADD FOREIGN KEY (egg) REFERENCES eggs DEFERRABLE;
+CREATE TABLE nodes (id int PRIMARY KEY, parent int REFERENCES nodes);
+"#;
+    const FILLED: &str = r#"
+INSERT INTO "Odd ""Table""" SELECT md5(g::text)::uuid, decode(md5(g::text), 'hex'), CASE WHEN g % 2 = 0 THEN 'good' ELSE 'bad "mood"' END::mood, ARRAY['a,b', NULL, '{"x"}', E'\t'],
+    jsonb_build_object('a', E'\\N\n\t"'), g * 1.000001, timestamptz '1969-07-20 20:17:40.123456+02' + g * interval '1 day', date '0044-03-15 BC' + g, interval '1 mon -3 days 00:00:01.5', g % 3 = 0, '10.0.0.0/8', E'\\.' || g
+    FROM generate_series(1, 50) g;
+INSERT INTO "Audit log"."Entries" ("the Key", part, note) SELECT "the Key", part, E'a\tb' FROM "Odd ""Table""";
+BEGIN; SET CONSTRAINTS ALL DEFERRED; INSERT INTO hens SELECT g, g FROM generate_series(1, 20) g; INSERT INTO eggs SELECT g, 21 - g FROM generate_series(1, 20) g; COMMIT;
+INSERT INTO nodes SELECT g, CASE WHEN g > 1 THEN g / 2 END FROM generate_series(1, 100) g;
+"#;
+    const RULES: &str = r#"sample = { from = "prod", fraction = "30%", key = "SAMPLE_KEY" }
+[resources.db.tables."Odd \"Table\""]
+columns = { "the Key" = "keep", part = "keep", order = "keep", tags = "keep", doc = "keep", price = "keep", at = "keep", day = "keep", span = "keep", flag = "keep", ip = "keep", brief = "keep" }
+[resources.db.tables."Audit log.Entries"]
+rows = "sample"
+columns = { id = "keep", "the Key" = "keep", part = "keep", note = "keep" }
+[resources.db.tables.hens]
+rows = "3 rows"
+columns = { id = "keep", egg = "keep" }
+[resources.db.tables.eggs]
+columns = { id = "keep", hen = "keep" }
+[resources.db.tables.nodes]
+rows = "2 rows"
+where = "id > 90"
+follow = ["parent"]
+columns = { id = "keep", parent = "keep" }
+"#;
+    let cluster = Cluster::shared();
+    let (prod, dev) = (cluster.database("odd_prod"), cluster.database("odd_dev"));
+    cluster.sql("odd_prod", ODD);
+    // Each statement in a transaction of its own.
+    for statements in FILLED.split_inclusive(";\n") {
+        cluster.sql("odd_prod", statements);
+    }
+    cluster.sql("odd_dev", ODD);
+    let world = shop(&prod, &dev);
+    let manifest = world.read("ringfence.toml");
+    let (head, _) = manifest.split_once("sample = ").unwrap();
+    world.write("ringfence.toml", format!("{head}{RULES}"));
+    mark(&world, "dev");
+    fine(&world, &["sample", "dev"]);
+    fine(&world, &["sample", "dev", "--replace", "--yes", "dev"]);
+    let rows = r#"SELECT md5(string_agg(o::text, '|' ORDER BY o::text)), count(*) > 5 FROM "Odd ""Table""" o"#;
+    let keys = cluster.sql(
+        "odd_dev",
+        r#"SELECT string_agg(quote_literal("the Key"), ',') FROM "Odd ""Table""""#,
+    );
+    assert_eq!(
+        cluster.sql("odd_dev", rows),
+        cluster.sql(
+            "odd_prod",
+            &format!(r#"{rows} WHERE "the Key" IN ({keys})"#)
+        )
+    );
+    let notes = r#"SELECT count(*) FROM "Audit log"."Entries" WHERE note = E'a\tb     '"#;
+    assert_ne!(cluster.sql("odd_dev", notes), "0");
+    // A circle whose references may not be null is whole, and a chain is followed to its end.
+    assert_eq!(
+        cluster.sql(
+            "odd_dev",
+            "SELECT count(*) >= 3, bool_and(egg IN (SELECT id FROM eggs)) FROM hens"
+        ),
+        "t|t"
+    );
+    assert_eq!(
+        cluster.sql("odd_dev", "SELECT min(id), count(*) > 7 FROM nodes"),
+        "1|t"
+    );
+    // Its own numbers go on behind the largest one that came.
+    cluster.sql("odd_dev", r#"INSERT INTO "Audit log"."Entries" ("the Key", part) SELECT "the Key", part FROM "Odd ""Table""" LIMIT 1"#);
+}

@@ -224,6 +224,11 @@ impl Cluster {
         ));
     }
 
+    /// The folder of its files.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// What the server has written to its log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.data.with_file_name("log")).unwrap()
