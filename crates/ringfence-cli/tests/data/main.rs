@@ -10,6 +10,7 @@
     reason = "a test"
 )]
 
+mod canary;
 mod guards;
 mod markers;
 mod matrix;

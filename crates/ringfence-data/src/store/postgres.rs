@@ -225,10 +225,23 @@ pub(crate) fn quoted_whole(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What the server or the network said. A server's message names roles and tables, and no password.
+/// What the server or the network said. A server's message names roles and tables, and no password; where it quotes a value, only
+/// its code and place are told.
 pub(crate) fn refused(error: &postgres::Error) -> StoreError {
     if let Some(said) = error.as_db_error() {
-        return StoreError::Refused(said.message().to_owned());
+        let code = said.code().code();
+        // Classes of SQLSTATE: data exceptions, and what functions raise themselves.
+        let quotes = code.starts_with("22") || code.starts_with("P0");
+        if !quotes {
+            return StoreError::Refused(said.message().to_owned());
+        }
+        // `COPY orgs, line 1, column name: "…"`
+        let place = said.where_().and_then(|place| place.split(':').next());
+        let place = place.filter(|place| place.starts_with("COPY "));
+        let place = place
+            .map(|place| format!(", at {place}"))
+            .unwrap_or_default();
+        return StoreError::Refused(format!("a value does not fit (SQLSTATE {code}){place}"));
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
