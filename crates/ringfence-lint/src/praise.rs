@@ -30,7 +30,10 @@ const PRAISES: &[Praise] = &[
     },
     Praise {
         checks: &["shared-secret"],
-        applies: |survey| have_several(survey, |entry| entry.strength == Some(Strength::Strong)),
+        applies: |survey| {
+            !survey.has_closed_values()
+                && have_several(survey, |entry| entry.strength == Some(Strength::Strong))
+        },
         sentence: "no two environments share a secret",
     },
     Praise {
@@ -108,7 +111,7 @@ fn ignores_env_files(survey: &Survey) -> bool {
     let is_filled_in = |role: &Role| !matches!(role, Role::Template(_));
     let mut files = survey
         .of_format(Format::Dotenv)
-        .filter(|file| is_filled_in(&file.role))
+        .filter(|file| is_filled_in(&file.role) && !file.is_sealed())
         .peekable();
     files.peek().is_some() && files.all(|file| survey.is_git_ignored(&file.path))
 }
