@@ -301,12 +301,11 @@ impl Survey {
         known.filter_map(|sealed| Some((self.file(&sealed.path)?, sealed)))
     }
 
-    /// Whether there are sealed values that nothing at hand opened, so that nobody could compare them.
-    #[must_use]
-    pub fn has_closed_values(&self) -> bool {
+    /// The sealed files that nothing at hand opened, so that nobody could compare their values.
+    pub fn closed_files(&self) -> impl Iterator<Item = &File> {
         let is_open = |sealed: &Sealed| sealed.values.is_some();
-        let mut sealed = self.files.iter().filter(|file| file.is_sealed());
-        sealed.any(|file| !self.sealed.get(&file.path).is_some_and(is_open))
+        let sealed = self.files.iter().filter(|file| file.is_sealed());
+        sealed.filter(move |file| !self.sealed.get(&file.path).is_some_and(is_open))
     }
 
     /// Whether every file was read to its end, so that what was not found is not there.

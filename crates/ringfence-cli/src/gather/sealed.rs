@@ -161,8 +161,9 @@ impl<'a> Look<'a> {
 
     /// The form of a sealed file: by what SOPS says in it, or where its name says that it is sealed, by the seal beside it.
     fn format(&self, path: &str, text: &str) -> Option<sops::Format> {
-        // A version of SOPS may be a setting like any other; only what it encrypted has its MAC.
-        let is_signed = text.contains("sops_mac=") || text.contains("\"sops\"");
+        // Words of SOPS may stand anywhere, and its version may be a setting; only what it encrypted has its MAC.
+        let is_signed = text.contains("ENC[AES256_GCM,")
+            && (text.contains("sops_mac=") || text.contains("\"sops\""));
         let by_name = survey::is_looked_at_when_sealed(path);
         let found = (is_signed && (by_name || layout::is_of_sops_kind(path)))
             .then(|| sops::format(text.as_bytes()));

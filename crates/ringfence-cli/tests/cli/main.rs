@@ -13,6 +13,7 @@ mod barrier;
 mod book;
 mod canary;
 mod check;
+mod check_sealed;
 mod compare;
 mod example;
 mod floor_plan;
