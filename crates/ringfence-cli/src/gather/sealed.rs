@@ -7,8 +7,9 @@ use ringfence_lint::layout;
 use ringfence_lint::sealed::{Reader, Seal, Sealed, Worth};
 use ringfence_lint::survey::{self, RawFile};
 use ringfence_model::environment::Environment;
+use ringfence_model::variable;
 use ringfence_secret::fingerprint::Key;
-use ringfence_secret::sops::{self, File, ParseError};
+use ringfence_secret::sops::{self, File, OpenError, Opened, ParseError};
 
 use crate::ambient::{self, Ambient};
 use crate::load::{Loaded, SealedFile};
@@ -98,10 +99,7 @@ impl<'a> Look<'a> {
         };
         let (Some(loaded), Ok(file)) = (self.loaded, &sealed.file) else {
             let why = sealed.file.as_ref().err().map(ToString::to_string);
-            return Sealed {
-                damage: why,
-                ..base
-            };
+            return damaged(base, why.unwrap_or_default());
         };
         let about = About {
             loaded,
@@ -119,7 +117,7 @@ impl<'a> Look<'a> {
             ),
         };
         let is_said = !matches!(facts.readers, Readers::Unsaid);
-        Sealed {
+        let sealed = Sealed {
             clear: facts.clear,
             extra,
             missing,
@@ -130,9 +128,9 @@ impl<'a> Look<'a> {
                 SealState::Holds { revision, by } => Seal::Holds { revision, by },
                 SealState::Refused { why, .. } => Seal::Refused(why),
             },
-            values: self.values(file),
             ..base
-        }
+        };
+        self.with_values(sealed, file)
     }
 
     /// What the text of a file says that no manifest knows.
@@ -144,18 +142,14 @@ impl<'a> Look<'a> {
             ..Sealed::default()
         };
         match File::parse(text.as_bytes(), format) {
-            Ok(file) => Some(Sealed {
-                clear: file.unencrypted(),
-                values: self.values(&file),
-                ..base
-            }),
+            Ok(file) => {
+                let clear = file.unencrypted();
+                Some(self.with_values(Sealed { clear, ..base }, &file))
+            }
             Err(ParseError::NotSealed) if survey::is_looked_at(&raw.path) => None,
             // It is whole, and only not for us to open.
             Err(ParseError::CommentRegex) => Some(base),
-            Err(why) => Some(Sealed {
-                damage: Some(why.to_string()),
-                ..base
-            }),
+            Err(why) => Some(damaged(base, why.to_string())),
         }
     }
 
@@ -174,16 +168,53 @@ impl<'a> Look<'a> {
         })
     }
 
-    /// What the values say of themselves, where a key at hand opens them.
-    fn values(&mut self, file: &File) -> Option<Vec<Worth>> {
-        let opened = self.keys.open_own(file)?;
+    /// Adds what the values say of themselves, where a key at hand opens them, or that they are not what was sealed.
+    fn with_values(&mut self, sealed: Sealed, file: &File) -> Sealed {
+        let opened = match self.keys.open_own(file) {
+            Some(Ok(opened)) => opened,
+            // The file is whole: what it needs is not at hand, or what is wrong with it is told by its names.
+            None
+            | Some(Err(OpenError::NoKey | OpenError::KeyGroups | OpenError::NotEncrypted(_))) => {
+                return sealed;
+            }
+            Some(Err(error)) => return damaged(sealed, error.to_string()),
+        };
+        if let Some(why) = self.is_of_another(&sealed, &opened) {
+            return damaged(sealed, why);
+        }
         if self.fingerprints.is_none() {
             self.fingerprints = self.ambient.fingerprint_key();
         }
-        let key = self.fingerprints.as_ref()?;
-        let values = opened.values().filter_map(Result::ok);
-        let worth = |(name, value)| Worth::of(name, value, |secret| key.fingerprint(secret));
-        Some(values.map(worth).collect())
+        let key = self.fingerprints.as_ref();
+        let worths = key.map(|key| {
+            let values = opened.values().filter_map(Result::ok);
+            let worth = |(name, value)| Worth::of(name, value, |secret| key.fingerprint(secret));
+            values.map(worth).collect()
+        });
+        Sealed {
+            values: worths,
+            ..sealed
+        }
+    }
+
+    /// Why a file is not the one of the environment whose place it has. Of what it says, only the name of an environment is told.
+    fn is_of_another(&self, sealed: &Sealed, opened: &Opened) -> Option<String> {
+        let name = sealed.environment.as_deref()?;
+        let inside = opened.get(variable::ENVIRONMENT)?;
+        let known = self
+            .loaded
+            .is_some_and(|loaded| loaded.find(inside).is_ok());
+        (inside != name).then(|| match known {
+            true => format!("it belongs to `{inside}`, and not to `{name}`"),
+            false => format!("it does not belong to `{name}`"),
+        })
+    }
+}
+
+fn damaged(sealed: Sealed, why: String) -> Sealed {
+    Sealed {
+        damage: Some(why),
+        ..sealed
     }
 }
 

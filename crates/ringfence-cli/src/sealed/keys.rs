@@ -40,8 +40,9 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Opens a file that names one of the keys at hand as its reader. Others are not tried, however many readers a file has.
-    pub(crate) fn open_own(&mut self, file: &File) -> Option<Opened> {
+    /// Opens a file that names one of the keys at hand as its reader; nothing where none does. Others are not tried, however many
+    /// readers a file has.
+    pub(crate) fn open_own(&mut self, file: &File) -> Option<Result<Opened, OpenError>> {
         let is_own = |identities: &[Identity]| {
             let mut own = identities
                 .iter()
@@ -49,7 +50,7 @@ impl<'a> Keys<'a> {
             own.any(|own| file.recipients().any(|reader| reader.starts_with(own)))
         };
         let is_at_hand = is_own(self.age()) || self.add_ssh(file) && is_own(self.age());
-        is_at_hand.then(|| file.clone().open(self.age()).ok())?
+        is_at_hand.then(|| file.clone().open(self.age()))
     }
 
     /// Why keys that are there could not be used.

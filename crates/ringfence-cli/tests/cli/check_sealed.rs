@@ -271,17 +271,12 @@ fn a_line_that_was_added_by_hand_is_told_with_what_the_seal_says() {
     world.write(".env.dev.enc", format!("STRIPE_TOKEN={OTHER}x\n{sealed}"));
     let place = ("unencrypted-secret", "high", ".env.dev.enc");
     finds(&world, place, &["`STRIPE_TOKEN` stands in the sealed file"]);
-    world.write(
-        ".env.dev.enc",
-        format!(
-            "PORT_unencrypted=80\nPAD={}",
-            sealed.trim_start_matches("API_TOKEN=")
-        ),
-    );
+    fs::remove_dir_all(world.home().join(".ssh")).unwrap();
+    world.write(".env.dev.enc", format!("PORT_unencrypted=80\n{sealed}"));
     assert_eq!(
         findings(&world),
         [],
-        "names that the rule leaves out, and what is encrypted"
+        "the rule leaves it out, and it is no secret"
     );
 }
 
@@ -347,6 +342,59 @@ fn a_file_that_was_cut_off_is_unreadable() {
         &world,
         ("unreadable-file", "high", ".env.prod.enc"),
         &["was not read"],
+    );
+}
+
+#[test]
+fn what_only_a_key_can_see_is_told_where_there_is_one() {
+    let Some(world) = project() else { return };
+    let sealed = world.read(".env.dev.enc");
+    let place = ("unreadable-file", "high", ".env.dev.enc");
+    world.write(".env.dev.enc", sealed.replacen("API_TOKEN", "API_KEY", 1));
+    finds(&world, place, &["`API_KEY` was changed, moved or renamed"]);
+    world.write(".env.dev.enc", sealed);
+    fs::remove_file(world.path(".env.staging.enc.seal")).unwrap();
+    fs::rename(world.path(".env.staging.enc"), world.path(".env.dev.enc")).unwrap();
+    finds(
+        &world,
+        place,
+        &["it belongs to `staging`, and not to `dev`"],
+    );
+    fs::rename(world.home().join(".ssh"), world.home().join("away")).unwrap();
+    assert_eq!(findings(&world), []);
+}
+
+#[test]
+fn a_file_that_is_sealed_in_its_own_place_is_governed_too() {
+    let Some(world) = project() else { return };
+    fs::rename(world.path(".env.prod.enc"), world.path(".env.prod")).unwrap();
+    finds(
+        &world,
+        ("seal-missing", "high", ".env.prod"),
+        &["has no seal"],
+    );
+    fs::rename(
+        world.path(".env.prod.enc.seal"),
+        world.path(".env.prod.seal"),
+    )
+    .unwrap();
+    assert_eq!(findings(&world), []);
+    let manifest = world.read("ringfence.toml");
+    world.write(
+        "ringfence.toml",
+        manifest + "[secrets]\nstaging = { file = \"deploy/staging.sealed\" }\n",
+    );
+    fs::create_dir(world.path("deploy")).unwrap();
+    fs::rename(
+        world.path(".env.staging.enc"),
+        world.path("deploy/staging.sealed"),
+    )
+    .unwrap();
+    let place = ("seal-missing", "high", "deploy/staging.sealed");
+    finds(
+        &world,
+        place,
+        &["`deploy/staging.sealed` of `staging` has no seal"],
     );
 }
 
