@@ -191,12 +191,9 @@ fn equal_secrets_are_found_sealed_and_plain_and_are_nobodys_guess_without_a_key(
     );
     fs::rename(world.home().join(".ssh"), world.home().join("away")).unwrap();
     assert_eq!(findings(&world), []);
-    assert!(
-        !world
-            .home()
-            .join(".local/state/ringfence/fingerprint.key.new")
-            .exists()
-    );
+    let key = world.home().join(".local/state/ringfence/fingerprint.key");
+    let mode = fs::metadata(key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else can try guesses");
 }
 
 #[test]
@@ -409,15 +406,18 @@ fn a_key_with_a_passphrase_is_not_asked_for() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");
-    let outcome = world.ringfence(&["check", "-v"]);
-    assert_eq!(
-        (outcome.code, outcome.stderr.as_str()),
-        (Some(0), ""),
-        "{outcome:?}"
-    );
+    let command = format!("{} check -v", env!("CARGO_BIN_EXE_ringfence"));
+    let mut terminal = world.any_command("script");
+    let shown = terminal
+        .args(["-qec", &command, "/dev/null"])
+        .output()
+        .unwrap();
+    let shown = Outcome::of(&shown);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert!(!shown.stdout.contains("passphrase"), "{shown:?}");
     assert!(
-        outcome.stdout.contains("closed: .env.prod.enc"),
-        "{outcome:?}"
+        shown.stdout.contains(".env.prod.enc: no key at hand"),
+        "{shown:?}"
     );
 }
 

@@ -18,6 +18,9 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
+/// How many people, and how many places of their keys, a finding shows.
+const SHOWN: usize = 6;
+
 fn run(survey: &Survey, findings: &mut Findings) {
     for (file, sealed) in survey.sealed_files() {
         findings.extend(finding(survey, file, sealed));
@@ -79,14 +82,18 @@ fn finding(survey: &Survey, file: &File, sealed: &Sealed) -> Option<Finding> {
 fn listed(readers: &[Reader]) -> Option<String> {
     let names: Vec<String> = readers
         .iter()
+        .take(SHOWN)
         .map(|reader| format!("`{}`", reader.who))
         .collect();
-    (!names.is_empty()).then(|| names.join(", "))
+    let more = match readers.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!names.is_empty()).then(|| names.join(", ") + &more)
 }
 
 /// Shows whose key it is, where the manifest has it.
 fn labelled(finding: Finding, readers: &[Reader], text: &str) -> Finding {
-    const SHOWN: usize = 4;
     let places = readers.iter().filter_map(|reader| reader.place);
     places
         .take(SHOWN)
