@@ -303,9 +303,9 @@ impl Survey {
 
     /// The sealed files that nothing at hand opened, so that nobody could compare their values.
     pub fn closed_files(&self) -> impl Iterator<Item = &File> {
-        let is_open = |sealed: &Sealed| sealed.values.is_some();
+        let is_told = |sealed: &Sealed| sealed.values.is_some() || sealed.damage.is_some();
         let sealed = self.files.iter().filter(|file| file.is_sealed());
-        sealed.filter(move |file| !self.sealed.get(&file.path).is_some_and(is_open))
+        sealed.filter(move |file| !self.sealed.get(&file.path).is_some_and(is_told))
     }
 
     /// Whether every file was read to its end, so that what was not found is not there.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use ringfence_diagnostic::Span;
 use ringfence_model::tier::Tier;
 
 use crate::about::About;
@@ -27,23 +28,39 @@ pub(super) const CHECK: Check = Check {
 fn run(survey: &Survey, findings: &mut Findings) {
     for file in survey.files.iter().filter(|file| file.is_sealed()) {
         let facts = survey.sealed.get(&file.path);
-        let clear: HashSet<&str> = facts
+        let mut clear: HashSet<&str> = facts
             .into_iter()
             .flat_map(|sealed| &sealed.clear)
             .map(String::as_str)
             .collect();
-        let entries = survey.parts_of(file).flat_map(|part| &part.entries);
-        let entries =
-            entries.filter(|entry| !is_encrypted(&entry.value) && !entry.value.is_empty());
-        for entry in entries {
-            let is_against = clear.contains(entry.name.as_str());
-            let is_secret = looks_secret(file, entry);
+        for entry in survey.parts_of(file).flat_map(|part| &part.entries) {
+            let is_against = clear.remove(entry.name.as_str());
+            let is_clear = !is_encrypted(&entry.value) && !entry.value.is_empty();
+            let is_secret = is_clear && looks_secret(file, entry);
             if is_against || is_secret {
                 let by_rule = facts.is_some() && !is_against;
                 findings.push(finding(survey, file, entry, (by_rule, is_secret)));
             }
         }
+        if !clear.is_empty() {
+            findings.push(nameless(file, clear.len()));
+        }
     }
+}
+
+/// Values in the clear whose lines cannot be read as settings, or that are Ringfence's own.
+fn nameless(file: &File, count: usize) -> Finding {
+    let path = &file.path;
+    let what = match count {
+        1 => format!("a line of the sealed file `{path}` is not encrypted, and should be"),
+        _ => format!("{count} lines of the sealed file `{path}` are not encrypted, and should be"),
+    };
+    CHECK
+        .finding(path, what)
+        .at(file.place(Span::at(0)), "this file")
+        .because("it was changed since it was sealed, and nothing opens it any more")
+        .help("take it from git again, or from whoever sealed it")
+        .severity(Severity::Medium)
 }
 
 /// Whether name and value look like a secret. In nested files, which hold much that is none, a word is not enough.
@@ -91,7 +108,7 @@ fn finding(
             .because("everyone who can read the file has the secret, and it looks as if it were protected")
             .help("issue a new one: this one was readable wherever the file went")
     } else {
-        found.because("it was written by hand into the sealed file, which nothing opens any more")
+        found.because("it was changed by hand in the sealed file, which nothing opens any more")
     };
     if by_rule {
         return found.help(format!("the file's own rule leaves `{name}` out: give the setting another name, or mend the rule in .sops.yaml"));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ringfence_diagnostic::SourceId;
 use ringfence_model::variable;
 
-use super::read::{Problem, Reading, Written};
+use super::read::{Problem, Reading, Written, part};
 use super::{Content, Entry, Survey};
 use crate::layout::{self, Format, Layout, Role};
 use crate::sealed::{Sealed, Worth};
@@ -42,7 +42,8 @@ pub(super) fn reading(
         return Reading {
             content: Content::Sealed(Vec::new()),
             problem: Some(Problem::Unreadable(why.clone())),
-            ..Reading::plain(Vec::new())
+            // It still stands for its environment.
+            ..Reading::plain(vec![part(layout.role.clone(), None, Vec::new())])
         };
     }
     let is_object = survey.sources.text(source).trim_start().starts_with('{');
