@@ -1,5 +1,6 @@
 //! Opens what an environment keeps sealed or elsewhere, at the last moment: whose it is, who sealed it, and only then what is in it.
 
+pub(crate) mod facts;
 pub(crate) mod keys;
 mod reference;
 

@@ -15,6 +15,7 @@ pub(crate) const PLACES: &str = "`SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, `SOPS_AGE_
 /// The keys of whoever started this, read when they are needed.
 pub(crate) struct Keys<'a> {
     ambient: &'a Ambient,
+    asks: bool,
     found: Option<Vec<Identity>>,
     ssh_was_tried: bool,
     problems: Vec<String>,
@@ -24,10 +25,32 @@ impl<'a> Keys<'a> {
     pub(crate) fn new(ambient: &'a Ambient) -> Self {
         Self {
             ambient,
+            asks: true,
             found: None,
             ssh_was_tried: false,
             problems: Vec::new(),
         }
+    }
+
+    /// The same without ever asking anybody: a key with a passphrase is left out.
+    pub(crate) fn unasked(ambient: &'a Ambient) -> Self {
+        Self {
+            asks: false,
+            ..Self::new(ambient)
+        }
+    }
+
+    /// Opens a file that names one of the keys at hand as its reader; nothing where none does. Others are not tried, however many
+    /// readers a file has.
+    pub(crate) fn open_own(&mut self, file: &File) -> Option<Result<Opened, OpenError>> {
+        let is_own = |identities: &[Identity]| {
+            let mut own = identities
+                .iter()
+                .map(|identity| identity.recipient().text());
+            own.any(|own| file.recipients().any(|reader| reader.starts_with(own)))
+        };
+        let is_at_hand = is_own(self.age()) || self.add_ssh(file) && is_own(self.age());
+        is_at_hand.then(|| file.clone().open(self.age()))
     }
 
     /// Why keys that are there could not be used.
@@ -39,21 +62,24 @@ impl<'a> Keys<'a> {
     pub(crate) fn open(&mut self, file: &File) -> Result<Opened, OpenError> {
         let identities = self.age();
         let first = file.clone().open(identities);
-        if !matches!(first, Err(OpenError::NoKey)) || self.ssh_was_tried {
+        if !matches!(first, Err(OpenError::NoKey)) || !self.add_ssh(file) {
             return first;
         }
-        if !file
-            .recipients()
-            .any(|recipient| recipient.starts_with("ssh-"))
-        {
-            return first;
+        file.clone().open(self.age())
+    }
+
+    /// Reads the ssh keys where the file is sealed for any; no where that was done before.
+    fn add_ssh(&mut self, file: &File) -> bool {
+        let is_for_ssh = file.recipients().any(|reader| reader.starts_with("ssh-"));
+        if self.ssh_was_tried || !is_for_ssh {
+            return false;
         }
         self.ssh_was_tried = true;
         for path in self.ssh_files() {
             let read = self.ssh_key(&path);
             self.found.get_or_insert_default().extend(read);
         }
-        file.clone().open(self.age())
+        true
     }
 
     fn age(&mut self) -> &[Identity] {
@@ -125,7 +151,8 @@ impl<'a> Keys<'a> {
             }
         };
         let mut read = Identity::parse(text.expose(), None);
-        if matches!(read, Err(IdentityError::Passphrase))
+        if self.asks
+            && matches!(read, Err(IdentityError::Passphrase))
             && let Some(phrase) = ambient::ask_hidden(&format!("passphrase of {shown}: "))
         {
             read = Identity::parse(text.expose(), Some(&phrase));

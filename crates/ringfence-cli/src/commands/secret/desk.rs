@@ -58,26 +58,13 @@ pub(super) fn readers(
     loaded: &Loaded,
     environment: &Environment,
 ) -> Result<Option<Vec<Recipient>>, Failure> {
-    let people = &loaded.project.people;
-    let Some(names) = people.keeping(&environment.name).readers else {
-        return Ok(None);
-    };
-    let mut recipients: Vec<Recipient> = Vec::new();
-    for name in &names {
-        let keys = people.keys.get(name).into_iter().flatten();
-        let own: Vec<Recipient> = keys
-            .filter_map(|(key, _)| Recipient::parse(key).ok())
-            .collect();
-        if own.is_empty() {
-            let message = format!("`{name}` has no key that files can be sealed for");
-            let hint = format!(
-                "add an `age1…` or `ssh-ed25519 …` key to `{name}` under `[people]` in ringfence.toml"
-            );
-            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
-        }
-        recipients.extend(own);
-    }
-    Ok(Some(recipients))
+    sealed::facts::readers(loaded, environment).map_err(|name| {
+        let message = format!("`{name}` has no key that files can be sealed for");
+        let hint = format!(
+            "add an `age1…` or `ssh-ed25519 …` key to `{name}` under `[people]` in ringfence.toml"
+        );
+        Failure::error(exit::REFUSED, message).hint(hint).into()
+    })
 }
 
 impl<'a> Desk<'a> {

@@ -10,9 +10,9 @@ use super::desk::{self, Desk};
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{Get, List, Set, Unset};
 use crate::failure::{Error, Failure, exit};
-use crate::load::Loaded;
 use crate::output::Output;
 use crate::sealed::About;
+pub(super) use crate::sealed::facts::person_of;
 
 pub(super) fn set(arguments: &Set, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     let name = &arguments.name;
@@ -257,12 +257,4 @@ fn seal_record(about: &About<'_>, seal: &Seal) -> SealRecord {
         key: seal.fingerprint(),
         person: signer.map(|editor| editor.name),
     }
-}
-
-/// Whose a public key is in the manifest.
-pub(super) fn person_of<'a>(loaded: &'a Loaded, key: &str) -> Option<&'a str> {
-    let mut people = loaded.project.people.keys.iter();
-    people
-        .find(|(_, keys)| keys.iter().any(|(own, _)| own.trim().starts_with(key)))
-        .map(|(name, _)| name.as_str())
 }
