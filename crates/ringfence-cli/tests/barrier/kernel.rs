@@ -152,3 +152,21 @@ fn s36_sudo_gives_no_privilege() {
         scene.inside("sudo -n true").failed(&[""]);
     });
 }
+
+/// Nothing that is mounted can be changed, by any call, with no rights or with all those of namespaces of its own; and what those
+/// let it make beside the tree (copies, file systems that hang nowhere) shows and writes nothing more.
+#[test]
+fn nothing_that_is_mounted_changes() {
+    scenario(&["python3"], |scene| {
+        let attack = "/usr/bin/python3 attacks/mounts.py ringfence.toml .env.prod";
+        let control = scene.plain(&format!("unshare -Urm {attack}"));
+        for word in ["mount", "bind", "move_mount", "a tree", "write"] {
+            assert!(
+                control.stdout.contains(&format!("done {word}")),
+                "{word}: {control:?}"
+            );
+        }
+        let outcome = scene.inside(attack).succeeded();
+        assert_eq!(outcome.stdout, "tried\n", "{outcome:?}");
+    });
+}

@@ -21,6 +21,7 @@ const ATTACKS: &[(&str, &str)] = &[
     ("kernel.py", include_str!("attacks/kernel.py")),
     ("keys.py", include_str!("attacks/keys.py")),
     ("load.py", include_str!("attacks/load.py")),
+    ("mounts.py", include_str!("attacks/mounts.py")),
     ("network.py", include_str!("attacks/network.py")),
     ("processes.py", include_str!("attacks/processes.py")),
     ("signals.py", include_str!("attacks/signals.py")),

@@ -33,9 +33,13 @@ impl Present {
             .filter(|_| files.policy == Home::Guarded);
         let mut present = Self::default();
         for path in &files.read_only {
-            let is_writable =
-                path.starts_with(&files.root) || home.is_some_and(|home| path.starts_with(home));
+            let in_home = home.is_some_and(|home| path.starts_with(home));
+            let is_writable = in_home
+                || path.starts_with(&files.root)
+                || files.writable.iter().any(|folder| path.starts_with(folder));
             match folders.find(path) {
+                // The system's own folders need no mount to be read-only.
+                Found::There(real) if !is_writable && is_anothers(&real) => {}
                 Found::There(real) => present.read_only.push(real),
                 Found::Locked(folder) => present.hidden.push(folder),
                 Found::Absent if is_writable => present.absent.push(folders.without_links(path)),
@@ -73,6 +77,14 @@ impl Present {
         }
         present
     }
+}
+
+/// Whether a path can neither be written nor made so by this user. All but the home directory is read-only for root anyway.
+fn is_anothers(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let is_owner = fs::metadata(path).is_ok_and(|metadata| metadata.uid() == user);
+    user == 0 || !(is_owner || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
 /// The socket at a path; or in a folder, those that PostgreSQL makes there, because its clients name the folder.
