@@ -28,6 +28,7 @@ mod load;
 mod network;
 mod oracle;
 mod processes;
+mod registries;
 mod scene;
 mod server;
 mod sockets;

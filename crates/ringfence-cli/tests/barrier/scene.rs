@@ -24,6 +24,7 @@ const ATTACKS: &[(&str, &str)] = &[
     ("mounts.py", include_str!("attacks/mounts.py")),
     ("network.py", include_str!("attacks/network.py")),
     ("processes.py", include_str!("attacks/processes.py")),
+    ("registry.py", include_str!("attacks/registry.py")),
     ("signals.py", include_str!("attacks/signals.py")),
     ("terminal.py", include_str!("attacks/terminal.py")),
     ("tls.py", include_str!("attacks/tls.py")),
