@@ -170,3 +170,22 @@ fn nothing_that_is_mounted_changes() {
         assert_eq!(outcome.stdout, "tried\n", "{outcome:?}");
     });
 }
+
+/// The kernel's own switches are root's on the host and nobody's inside: none is as much as opened for writing.
+#[test]
+fn the_kernels_switches_cannot_be_opened() {
+    scenario(&[], |scene| {
+        let attack = "for path in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /proc/sys/vm/drop_caches \
+                      /sys/kernel/mm/transparent_hugepage/enabled; do (: >>$path) 2>/dev/null && echo opened $path; done; echo tried";
+        if scene.who == Who::Root {
+            let control = scene.plain(attack);
+            assert!(
+                control
+                    .stdout
+                    .contains("opened /proc/sys/kernel/core_pattern"),
+                "{control:?}"
+            );
+        }
+        assert_eq!(scene.inside(attack).succeeded().stdout, "tried\n");
+    });
+}

@@ -371,3 +371,22 @@ fn questions_do_not_use_up_connections() {
         assert!(outcome.stdout.contains(SECRET), "{outcome:?}");
     });
 }
+
+/// Names below a declared one are not the declared one: they carry nothing out, whatever is asked of them.
+#[test]
+fn names_below_a_declared_one_carry_nothing_out() {
+    scenario(&["dig"], |scene| {
+        let resolver = Oracle::dns();
+        let ask = |server: &str, kind: &str| {
+            format!("dig +tries=1 +time=1 {kind} carried.tls.dev.internal {server}")
+        };
+        scene.plain(&ask("@8.8.8.8", "A")).succeeded();
+        let asked = resolver.visits();
+        assert!(asked > 0, "the control arrives");
+        for kind in ["A", "AAAA", "TXT", "MX", "CNAME", "ANY", "A +tcp"] {
+            let outcome = scene.inside(&ask("", kind));
+            assert!(outcome.stdout.contains("NXDOMAIN"), "{kind}: {outcome:?}");
+        }
+        assert_eq!(resolver.visits(), asked, "{:?}", resolver.names());
+    });
+}
