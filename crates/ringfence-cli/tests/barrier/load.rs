@@ -91,7 +91,7 @@ fn a_thousand_connections_at_once_lose_nothing() {
     });
 }
 
-/// A connection half closed by the program still brings what the server sends, and a reset arrives as a reset.
+/// A connection half closed by the program still brings what the server sends.
 #[test]
 fn a_half_closed_connection_brings_the_rest() {
     scenario(&["python3"], |scene| {
@@ -99,5 +99,25 @@ fn a_half_closed_connection_brings_the_rest() {
         let script = "exec /usr/bin/python3 attacks/load.py half 10.10.0.5 6379 3000000";
         assert_eq!(scene.plain(script).succeeded().stdout, "back 3000000\n");
         assert_eq!(scene.inside(script).succeeded().stdout, "back 3000000\n");
+    });
+}
+
+/// A reset arrives as a reset, not as an end.
+#[test]
+fn a_reset_arrives_as_a_reset() {
+    scenario(&["python3"], |scene| {
+        let server = [
+            "/usr/bin/python3",
+            "attacks/load.py",
+            "resetting",
+            "10.10.0.5",
+            "6379",
+        ];
+        let _server = scene.spawn(&server);
+        let script = "exec /usr/bin/python3 attacks/load.py reset 10.10.0.5 6379";
+        eventually("the server", || {
+            scene.plain(script).stdout == "ECONNRESET\n"
+        });
+        assert_eq!(scene.inside(script).succeeded().stdout, "ECONNRESET\n");
     });
 }

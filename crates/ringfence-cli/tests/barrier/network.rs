@@ -372,6 +372,46 @@ fn questions_do_not_use_up_connections() {
     });
 }
 
+/// A declared name is looked up for every connection, so that a fail-over is followed; where it leads to the metadata service, that is
+/// refused.
+#[test]
+fn a_name_is_looked_up_for_every_connection() {
+    scenario(&["root", "curl"], |scene| {
+        let _first = Oracle::http("10.10.0.5:5432");
+        let second = Oracle::http("10.30.0.6:5432");
+        let metadata = Oracle::http("169.254.169.254:5432");
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+        let step = |number: u32| {
+            format!(
+                "touch ready{number}; until test -e go{number}; do sleep 0.02; done; curl -sS -m 3 http://db:5432/ >out{number}"
+            )
+        };
+        let script = format!("{}; {}; {}", step(1), step(2), step(3));
+        let run = format!("{BINARY} run dev -- sh -c '{script}' 2>told");
+        let mut run = scene.spawn(&["sh", "-c", &run]);
+        for (number, address) in [(1, "10.10.0.5"), (2, "10.30.0.6"), (3, "169.254.169.254")] {
+            eventually("a step", || scene.path(&format!("ready{number}")).exists());
+            std::fs::write(
+                "/etc/hosts",
+                hosts.replace("10.10.0.5 db", &format!("{address} db")),
+            )
+            .unwrap();
+            scene.write(&format!("go{number}"), "");
+        }
+        eventually("the end", || !run.lives());
+        std::fs::write("/etc/hosts", hosts).unwrap();
+        assert!(scene.read("out1").contains(SECRET));
+        assert!(scene.read("out2").contains(SECRET) && second.visits() == 1);
+        assert!(!scene.read("out3").contains(SECRET));
+        assert_eq!(metadata.visits(), 0);
+        assert!(
+            scene.read("told").contains("db:5432"),
+            "{}",
+            scene.read("told")
+        );
+    });
+}
+
 /// Names below a declared one are not the declared one: they carry nothing out, whatever is asked of them.
 #[test]
 fn names_below_a_declared_one_carry_nothing_out() {
