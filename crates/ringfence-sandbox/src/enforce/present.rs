@@ -149,7 +149,10 @@ impl Folders {
             return path.to_owned();
         };
         if !self.real.contains_key(folder) {
-            let real = fs::canonicalize(folder).unwrap_or_else(|_| self.without_links(folder));
+            let real = match self.is_known_absent(folder) {
+                true => self.without_links(folder),
+                false => fs::canonicalize(folder).unwrap_or_else(|_| self.without_links(folder)),
+            };
             self.real.insert(folder.to_owned(), real);
         }
         self.real
@@ -157,22 +160,18 @@ impl Folders {
             .map_or_else(|| path.to_owned(), |folder| folder.join(name))
     }
 
+    /// Whether the folder above was read, and this is not in it.
+    fn is_known_absent(&self, folder: &Path) -> bool {
+        let above = folder.parent().and_then(|above| self.names.get(above));
+        let names = above.and_then(Option::as_ref);
+        names.is_some_and(|names| folder.file_name().is_some_and(|name| !names.contains(name)))
+    }
+
     fn names(&mut self, folder: &Path) -> Option<&HashSet<OsString>> {
         if !self.names.contains_key(folder) {
-            let above = folder
-                .parent()
-                .filter(|above| self.names.contains_key(*above))
-                .map(Path::to_owned);
-            let is_missing = above.is_some_and(|above| {
-                let names = self.names.get(&above).and_then(Option::as_ref);
-                names.is_some_and(|names| {
-                    folder.file_name().is_some_and(|name| !names.contains(name))
-                })
-            });
-            let names = if is_missing {
-                Some(HashSet::new())
-            } else {
-                list(folder)
+            let names = match self.is_known_absent(folder) {
+                true => Some(HashSet::new()),
+                false => list(folder),
             };
             self.names.insert(folder.to_owned(), names);
         }
