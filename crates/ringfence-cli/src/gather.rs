@@ -227,6 +227,8 @@ pub(crate) fn obeyed_by_git(root: &Path) -> Vec<PathBuf> {
             match name.trim().to_ascii_lowercase().as_str() {
                 "hookspath" => obeyed.push(repository.top.join(value)),
                 "path" => obeyed.push(folder.join(value)),
+                // A submodule's: the file there says whose configuration git obeys.
+                "worktree" => obeyed.push(folder.join(value).join(".git")),
                 _ => {}
             }
         }
