@@ -138,16 +138,20 @@ const ESCAPED: [&str; 6] = [
     "<>&\u{2028}\u{2029}",
     "<>&'\"",
     "<>&'\"+`",
-    "\u{8}\u{c}\n\r\t",
+    SHORT,
     "\u{7f}",
 ];
+
+/// Controls that have a short form.
+const SHORT: &str = "\u{8}\u{c}\n\r\t";
 
 fn json(text: &str, add: &mut impl FnMut(Zeroizing<Vec<u8>>)) {
     const ASCII: u8 = 1;
     const SLASH: u8 = 2;
     const UPPER: u8 = 4;
     let mut matters = 0;
-    if text.contains(|character| !(' '..='~').contains(&character)) {
+    let has_short_form = |character| SHORT.contains(character);
+    if text.contains(|character| !(' '..='~').contains(&character) && !has_short_form(character)) {
         matters |= ASCII | UPPER;
     }
     if text.contains('/') {
