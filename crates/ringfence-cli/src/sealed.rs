@@ -15,6 +15,7 @@ use ringfence_model::variable;
 use ringfence_secret::seal::{Editor, Found, Seal, SealError};
 use ringfence_secret::sops::{File, OpenError, Opened};
 use ringfence_syntax::dotenv::template;
+use thiserror::Error;
 
 use crate::ambient::{self, Ambient};
 use crate::failure::Failure;
@@ -88,6 +89,17 @@ pub(crate) fn open_unsealed(
     about.opened(file, keys, true)
 }
 
+/// Why there is no seal where one is written.
+#[derive(Debug, Error)]
+pub(crate) enum WrittenSealError {
+    /// The system does not give it.
+    #[error("the seal cannot be read: {0}")]
+    Unreadable(std::io::Error),
+    /// It is none.
+    #[error(transparent)]
+    Malformed(#[from] SealError),
+}
+
 /// One sealed file of one environment.
 pub(crate) struct About<'a> {
     pub(crate) loaded: &'a Loaded,
@@ -147,12 +159,12 @@ impl About<'_> {
     }
 
     /// The file's seal as it was read; `None` where there is none.
-    pub(crate) fn written_seal(&self) -> Result<Option<Seal>, SealError> {
+    pub(crate) fn written_seal(&self) -> Result<Option<Seal>, WrittenSealError> {
         let path = self.loaded.root.join(format!("{}.seal", self.path));
         match ambient::read_file(&path) {
-            Ok(bytes) => Seal::parse(&bytes).map(Some),
+            Ok(bytes) => Ok(Some(Seal::parse(&bytes)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(_) => Err(SealError::TooLong),
+            Err(error) => Err(WrittenSealError::Unreadable(error)),
         }
     }
 
@@ -166,9 +178,7 @@ impl About<'_> {
         let name = &self.environment.name;
         let keeping = self.loaded.project.people.keeping(name);
         let required = keeping.requires_seal(self.environment.tier);
-        let seal = self
-            .written_seal()
-            .map_err(|error| self.seal_refused(&error))?;
+        let seal = self.written_seal().map_err(|error| self.no_seal(&error))?;
         let editors = self.editors();
         let Some(seal) = seal else {
             if !required {
@@ -186,20 +196,64 @@ impl About<'_> {
                 .help(format!("say `{name}.edit = [\"…\"]` under `[access]`, and their ssh keys under `[people]`"));
             return Err(Box::new(diagnostic));
         };
+        let refused = |error| self.seal_refused(&error);
+        match self.check_seal(seal, (sealed, file), &editors, ambient) {
+            Err(SealError::File | SealError::Names { .. }) => {}
+            checked => return checked.map(Some).map_err(refused),
+        }
+        // Somebody may be between writing the file and its seal: they hold the lock until both are there.
+        let path = self.loaded.root.join(self.path);
+        let lock = ambient::lock_folder(&self.loaded.root);
+        let seal = self.written_seal().map_err(|error| self.no_seal(&error))?;
+        let changed = ambient::read_file(&path).ok().as_ref() != Some(&sealed.bytes);
+        drop(lock);
+        match seal {
+            Some(seal) if !changed => self
+                .check_seal(seal, (sealed, file), &editors, ambient)
+                .map(Some)
+                .map_err(refused),
+            _ => Err(Box::new(
+                self.error("seal-refused", "was changed meanwhile")
+                    .help("say it again: it starts from the file as it is now"),
+            )),
+        }
+    }
+
+    fn check_seal(
+        &self,
+        seal: Seal,
+        (sealed, file): (&SealedFile, &File),
+        editors: &[Editor],
+        ambient: &Ambient,
+    ) -> Result<Seal, SealError> {
         let names: BTreeSet<String> = file.names().map(str::to_owned).collect();
-        let lowest = match self.environment.tier {
+        let lowest_revision = match self.environment.tier {
             Tier::Production => self.seen(ambient).max(1),
             _ => 1,
         };
         let found = Found {
-            environment: name,
+            environment: &self.environment.name,
             file: &sealed.bytes,
             names: &names,
-            lowest_revision: lowest,
+            lowest_revision,
         };
-        seal.verify(&found, &editors)
-            .map_err(|error| self.seal_refused(&error))?;
-        Ok(Some(seal))
+        seal.verify(&found, editors)?;
+        Ok(seal)
+    }
+
+    fn no_seal(&self, error: &WrittenSealError) -> Box<Diagnostic> {
+        match error {
+            WrittenSealError::Malformed(error) => self.seal_refused(error),
+            WrittenSealError::Unreadable(_) => {
+                let diagnostic = self
+                    .error("seal-refused", &format!("has no seal that holds: {error}"))
+                    .help(format!(
+                        "take `{}.seal` from git again, or remove what stands in its place",
+                        self.path
+                    ));
+                Box::new(diagnostic)
+            }
+        }
     }
 
     fn seal_refused(&self, error: &SealError) -> Box<Diagnostic> {
@@ -212,11 +266,27 @@ impl About<'_> {
             SealError::Revision { .. } => diagnostic.help(format!(
                 "bring the newest file, or, where an older one is meant, let an editor seal it anew: `ringfence secret seal {name}`"
             )),
+            SealError::Signer { .. } => diagnostic.help(self.said_editors()),
             SealError::File | SealError::Names { .. } => diagnostic
                 .help(format!("look at what changed (`git log -p {}`); whoever may edit `{name}` seals it again: `ringfence secret seal {name}`", self.path)),
             _ => diagnostic.help(format!("see `ringfence secret verify {name}`; whoever may edit `{name}` can seal it again: `ringfence secret seal {name}`")),
         };
         Box::new(diagnostic)
+    }
+
+    /// Whose seal would count.
+    fn said_editors(&self) -> String {
+        let name = &self.environment.name;
+        let editors = self.editors().unwrap_or_default();
+        let people: BTreeSet<&str> = editors.iter().map(|editor| editor.name.as_str()).collect();
+        let people: Vec<&str> = people.into_iter().collect();
+        let people = match people.as_slice() {
+            [] => "nobody with an ssh key".to_owned(),
+            people => people.join(", "),
+        };
+        format!(
+            "`{name}.edit` in ringfence.toml names {people}: one of them looks at the file and says `ringfence secret seal {name}`"
+        )
     }
 
     fn unsealed_note(&self, unsealed: bool) -> Vec<String> {

@@ -56,6 +56,11 @@ impl<'a> Keys<'a> {
         file.clone().open(self.age())
     }
 
+    /// The public half of the first key that is one's own without a passphrase.
+    pub(crate) fn public(&mut self) -> Option<&str> {
+        Some(self.age().first()?.recipient().text())
+    }
+
     fn age(&mut self) -> &[Identity] {
         if self.found.is_none() {
             let mut found = Vec::new();
@@ -87,12 +92,12 @@ impl<'a> Keys<'a> {
             .into_iter()
             .chain(usual.map(|path| (path, false)))
         {
-            match read_text(&path) {
+            match read_key(&path) {
                 Ok(text) => texts.push((format!("`{}`", path.display()), text)),
                 Err(_) if !is_named && !ambient::exists(&path) => {}
                 Err(error) => self
                     .problems
-                    .push(format!("`{}` cannot be read: {error}", path.display())),
+                    .push(format!("`{}` is left out: {error}", path.display())),
             }
         }
         texts
@@ -116,11 +121,11 @@ impl<'a> Keys<'a> {
 
     fn ssh_key(&mut self, path: &Path) -> Vec<Identity> {
         let shown = path.display();
-        let text = match read_text(path) {
+        let text = match read_key(path) {
             Ok(text) => text,
             Err(error) => {
                 self.problems
-                    .push(format!("`{shown}` cannot be read: {error}"));
+                    .push(format!("`{shown}` is left out: {error}"));
                 return Vec::new();
             }
         };
@@ -136,6 +141,24 @@ impl<'a> Keys<'a> {
             Vec::new()
         })
     }
+}
+
+/// A public key without the comment that may stand behind one of ssh: SOPS keeps it in its files.
+pub(crate) fn without_comment(key: &str) -> &str {
+    let key = key.trim();
+    match key.match_indices(' ').nth(1) {
+        Some((end, _)) if key.starts_with("ssh-") => key.get(..end).unwrap_or(key),
+        _ => key,
+    }
+}
+
+/// A private key's text. As with ssh, a key that others can read is no key: somebody may have it already.
+pub(crate) fn read_key(path: &Path) -> std::io::Result<Secret> {
+    if ambient::others_can_read(path) {
+        let why = format!("others can read it: chmod 600 {}", path.display());
+        return Err(std::io::Error::other(why));
+    }
+    read_text(path)
 }
 
 /// A text that is cleared when it is dropped.

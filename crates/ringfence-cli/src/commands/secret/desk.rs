@@ -7,13 +7,13 @@ use ringfence_model::variable;
 use ringfence_secret::identity::Recipient;
 use ringfence_secret::sops::{ChangeError, Format, Opened};
 
-use super::sign;
+use super::{newcomer, sign};
 use crate::ambient::{self, Ambient};
 use crate::args::secret::Sealing;
 use crate::failure::{Error, Failure, exit};
 use crate::load::Loaded;
 use crate::output::Output;
-use crate::sealed::keys::Keys;
+use crate::sealed::keys::{Keys, without_comment};
 use crate::sealed::{self, About};
 
 /// A sealed file that is open.
@@ -121,6 +121,7 @@ impl<'a> Desk<'a> {
         if about.loaded.sealed.contains_key(about.path) {
             let desk = Self::read(about, ambient, output)?;
             desk.compare_readers()?;
+            sign::check_editors(&desk.about, ambient)?;
             return Ok(desk);
         }
         let name = &about.environment.name;
@@ -131,12 +132,9 @@ impl<'a> Desk<'a> {
             return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
         }
         let Some(readers) = readers(about.loaded, about.environment)? else {
-            let message = format!("nobody may read the secrets of `{name}` yet");
-            let hint = format!(
-                "`ringfence secret keygen` makes a key; `ringfence secret grant {name} YOUR-NAME --key KEY` lets it in"
-            );
-            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
+            return Err(newcomer::nobody_yet(&about, ambient).into());
         };
+        sign::check_editors(&about, ambient)?;
         let format = if about.path.ends_with(".json") {
             Format::Json
         } else {
@@ -158,7 +156,7 @@ impl<'a> Desk<'a> {
             return Ok(());
         };
         let named: BTreeSet<&str> = readers.iter().map(Recipient::text).collect();
-        let found: BTreeSet<&str> = self.file.recipients().collect();
+        let found: BTreeSet<&str> = self.file.recipients().map(without_comment).collect();
         let people = &self.about.loaded.project.people;
         let spoken = |key: &&str| {
             let known = people.keys.iter();
@@ -214,15 +212,10 @@ impl<'a> Desk<'a> {
         let names: Vec<&str> = self.file.names().collect();
         let seal = sign::over(&self.about, (&bytes, &names), sealing, ambient)?;
         let path = self.about.loaded.root.join(self.about.path);
-        let is = ambient::read_file(&path).ok();
-        if is != self.before {
-            let message = format!(
-                "`{}` was changed meanwhile; nothing was written",
-                self.about.path
-            );
-            return Err(Failure::error(exit::REFUSED, message)
-                .hint("say it again: it starts from the file as it is now")
-                .into());
+        // From the comparison to the seal, nobody else writes.
+        let _lock = ambient::lock_folder(&self.about.loaded.root);
+        if ambient::read_file(&path).ok() != self.before {
+            return Err(changed_meanwhile(self.about.path).into());
         }
         let text = String::from_utf8_lossy(&bytes);
         if let Some(folder) = path.parent() {
@@ -245,6 +238,13 @@ pub(super) fn nothing_sealed(environment: &Environment) -> Error {
     Failure::error(exit::REFUSED, format!("`{name}` has no sealed file")).hint(format!(
         "`ringfence secret set {name} NAME` makes one, `ringfence secret import {name}` seals a plain one"
     ))
+}
+
+/// Somebody else was faster, and their change is not to be lost.
+pub(super) fn changed_meanwhile(path: &str) -> Error {
+    let message = format!("`{path}` was changed meanwhile; nothing was written over it");
+    Failure::error(exit::REFUSED, message)
+        .hint("say it again: it starts from the file as it is now")
 }
 
 pub(super) fn not_written(path: &str, error: &std::io::Error) -> Error {

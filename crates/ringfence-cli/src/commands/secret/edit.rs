@@ -87,7 +87,9 @@ fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Resul
         return Ok(());
     }
     let message = format!("the editor ended with {ended}; everything was left as it was");
-    Err(Failure::error(exit::REFUSED, message).into())
+    Err(Failure::error(exit::REFUSED, message)
+        .hint("say it again, or set single values with `ringfence secret set`")
+        .into())
 }
 
 /// What keeps an editor from writing copies elsewhere: swap files, backups, undo files, registers.
@@ -122,6 +124,7 @@ fn read(file: &Path) -> Result<Secret, Failure> {
             "what the editor left cannot be read; everything was left as it was",
         )
         .caused_by(error)
+        .hint("say it again, and save under the same name, as UTF-8")
         .into()
     })
 }

@@ -40,7 +40,9 @@ pub(super) fn import(
     })?;
     if ringfence_secret::sops::format(&bytes).is_some() {
         let message = format!("`{shown}` is sealed already");
-        return Err(Failure::error(exit::REFUSED, message).into());
+        let hint =
+            "its settings are changed with `ringfence secret set` and `ringfence secret edit`";
+        return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
     }
     let rows = plain_rows(&environment, &shown, &bytes)?;
     let about = About {

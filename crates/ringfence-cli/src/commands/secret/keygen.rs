@@ -45,5 +45,8 @@ pub(super) fn run(
     output.say(&format!(
         "wrote {shown}; keep a copy where it is safe: without it, nothing that is sealed for it can be opened"
     ));
+    output.say(&format!(
+        "next: `ringfence secret grant ENV YOUR-NAME --key {public}`, said by you or by whoever can read ENV already"
+    ));
     output.print(&format!("{public}\n"))
 }

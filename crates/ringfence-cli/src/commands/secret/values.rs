@@ -13,6 +13,7 @@ use crate::failure::{Error, Failure, exit};
 use crate::load::Loaded;
 use crate::output::Output;
 use crate::sealed::About;
+use crate::sealed::keys::without_comment;
 
 pub(super) fn set(arguments: &Set, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     let name = &arguments.name;
@@ -262,7 +263,8 @@ fn seal_record(about: &About<'_>, seal: &Seal) -> SealRecord {
 /// Whose a public key is in the manifest.
 pub(super) fn person_of<'a>(loaded: &'a Loaded, key: &str) -> Option<&'a str> {
     let mut people = loaded.project.people.keys.iter();
+    let key = without_comment(key);
     people
-        .find(|(_, keys)| keys.iter().any(|(own, _)| own.trim().starts_with(key)))
+        .find(|(_, keys)| keys.iter().any(|(own, _)| without_comment(own) == key))
         .map(|(name, _)| name.as_str())
 }

@@ -15,6 +15,7 @@ use crate::args::secret::Verify;
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, SealedFile, load};
 use crate::output::{Output, Tone};
+use crate::sealed::keys::without_comment;
 use crate::sealed::{self, About};
 
 /// What `--json` prints.
@@ -142,7 +143,7 @@ fn recipients(about: &About<'_>, file: &File) -> Vec<String> {
         Err(Failure::Diagnostics(..)) => return problems,
     };
     let named: BTreeSet<&str> = readers.iter().map(Recipient::text).collect();
-    let found: BTreeSet<&str> = file.recipients().collect();
+    let found: BTreeSet<&str> = file.recipients().map(without_comment).collect();
     let spoken = |key: &&str| {
         let short: String = key.chars().take(24).collect();
         person_of(about.loaded, key).map_or_else(|| format!("{short}…"), str::to_owned)
