@@ -1,6 +1,7 @@
 //! Opens what an environment keeps sealed or elsewhere, at the last moment: whose it is, who sealed it, and only then what is in it.
 
 pub(crate) mod keys;
+pub(crate) mod missed;
 mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,9 @@ pub(crate) fn open(
     ambient: &Ambient,
     output: &mut crate::output::Output,
 ) -> Result<(), Failure> {
+    if let Some(missed) = missed::find(loaded, environment) {
+        return Err(refused(loaded, missed.diagnostic(&environment.name)));
+    }
     let mut keys = Keys::new(ambient);
     for path in paths(loaded, environment) {
         let about = About {

@@ -257,6 +257,12 @@ fn revoking_makes_a_new_data_key_and_names_what_to_reissue() {
     scene.fine("eve", &["secret", "verify"]);
     // What concerns one environment leaves the others alone.
     scene.starts("ben", "dev");
+    scene.fails(
+        "ana",
+        &["secret", "revoke", "prod", "bne"],
+        2,
+        &["`bne` is nobody", "nothing was changed", "ana, ben"],
+    );
     let again = scene.fine("ana", &["secret", "revoke", "prod", "ben"]);
     assert_eq!(again.stdout, "");
     holds(&again, 0, &["nothing has to be re-issued"]);

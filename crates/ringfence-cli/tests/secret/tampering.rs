@@ -165,20 +165,41 @@ fn without(text: &str, head: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
+/// Beside a plain file, a sealed one that cannot be read is missed: what is left of the environment does not start.
 #[test]
 fn what_is_no_file() {
-    let scene = Scene::sealed("A=1\n");
-    let path = scene.world.path(FILE);
-    fs::remove_file(&path).unwrap();
-    let made = std::process::Command::new("mkfifo").arg(&path).status();
-    assert!(made.unwrap().success());
-    scene.refuses("ana", "prod", &[]);
-    fs::remove_file(&path).unwrap();
-    fs::create_dir(&path).unwrap();
-    scene.refuses("ana", "prod", &[]);
-    fs::remove_dir(&path).unwrap();
-    symlink("/dev/zero", &path).unwrap();
-    scene.refuses("ana", "prod", &[]);
+    for environment in ["dev", "prod"] {
+        let scene = Scene::sealed("A=1\n");
+        let file = format!(".env.{environment}.enc");
+        scene.world.write(&format!(".env.{environment}"), "B=1\n");
+        let (path, good) = (scene.world.path(&file), scene.world.read(&file));
+        let refused = |words: &[&str]| {
+            scene.refuses("ana", environment, &[&[file.as_str()][..], words].concat());
+            let verify = scene.says("eve", &["secret", "verify", environment]);
+            assert_eq!(verify.code, Some(1), "{words:?}: {verify:?}");
+            assert!(verify.stdout.contains(&file), "{verify:?}");
+        };
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        refused(&["not a regular file", "take it from git again"]);
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        refused(&["not a regular file"]);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, &good.as_bytes()[..200]).unwrap();
+        refused(&[]);
+        fs::remove_file(&path).unwrap();
+        if environment == "prod" {
+            refused(&["is missing, and its seal is there"]);
+            fs::create_dir(&path).unwrap();
+            refused(&["not a regular file"]);
+        } else {
+            // Another tool's file of that name is its own business.
+            fs::write(&path, "\u{1}binary\n").unwrap();
+            scene.starts("ana", environment);
+        }
+    }
 }
 
 #[test]

@@ -128,7 +128,9 @@ impl<'a> Desk<'a> {
         let whole = about.loaded.root.join(about.path);
         if ambient::exists(&whole) {
             let message = format!("`{}` is there, and is no sealed file", about.path);
-            let hint = format!("`ringfence secret import {name}` seals a plain file");
+            let hint = format!(
+                "if it was sealed once, take it from git again; if it is plain, give it another name, and `ringfence secret import {name} FILE` seals it"
+            );
             return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
         }
         let Some(readers) = readers(about.loaded, about.environment)? else {
@@ -248,7 +250,11 @@ pub(super) fn changed_meanwhile(path: &str) -> Error {
 }
 
 pub(super) fn not_written(path: &str, error: &std::io::Error) -> Error {
-    Failure::error(exit::FAULT, format!("`{path}` cannot be written")).caused_by(error)
+    Failure::error(exit::FAULT, format!("`{path}` cannot be written"))
+        .caused_by(error)
+        .hint(
+            "it is as it was; see whether its folder can be written, and whether the disk is full",
+        )
 }
 
 /// Why the file does not take a change.

@@ -109,8 +109,10 @@ pub(super) fn revoke(
     let (loaded, environment) = super::project(&arguments.environment, ambient)?;
     let (name, person) = (&environment.name, arguments.person.as_str());
     let (mut edited, read) = manifest(&loaded)?;
-    edited.take(name, Right::ReadSecret, person);
-    edited.take(name, Right::Edit, person);
+    let had = [Right::ReadSecret, Right::Edit].map(|right| edited.take(name, right, person));
+    if had == [false, false] && !loaded.project.people.keys.contains_key(person) {
+        return Err(nobody_of_that_name(&loaded, person).into());
+    }
     let after = with_manifest(&loaded, &edited, ambient)?;
     let keeping = after.project.people.keeping(name);
     let still = [&keeping.readers, &keeping.editors];
@@ -167,6 +169,19 @@ pub(super) fn revoke(
     write_manifest(&loaded, &edited, &read)?;
     say_reissue(person, could, &names, output)?;
     Ok(exit::FINE)
+}
+
+/// A name that is misspelt must not look as if its right had been taken away.
+fn nobody_of_that_name(loaded: &Loaded, person: &str) -> Error {
+    let known: Vec<&str> = loaded
+        .project
+        .people
+        .keys
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let message = format!("`{person}` is nobody under `[people]`; nothing was changed");
+    Failure::error(exit::USAGE, message).hint(format!("the manifest knows {}", known.join(", ")))
 }
 
 /// What somebody could read stays known to them: a new data key does not change that, new secrets do.

@@ -16,7 +16,7 @@ use crate::failure::{Failure, exit};
 use crate::load::{Loaded, SealedFile, load};
 use crate::output::{Output, Tone};
 use crate::sealed::keys::without_comment;
-use crate::sealed::{self, About};
+use crate::sealed::{self, About, missed};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -34,6 +34,18 @@ struct FileRecord {
     problems: Vec<String>,
 }
 
+impl FileRecord {
+    fn of(environment: &Environment, path: &str) -> Self {
+        Self {
+            environment: environment.name.clone(),
+            file: path.to_owned(),
+            revision: None,
+            sealed_by: None,
+            problems: Vec::new(),
+        }
+    }
+}
+
 pub(super) fn run(
     arguments: &Verify,
     ambient: &Ambient,
@@ -43,6 +55,12 @@ pub(super) fn run(
     let mut files = Vec::new();
     for environment in chosen(&loaded, &arguments.environments)? {
         let paths = sealed::paths(&loaded, environment);
+        if let Some(missed) = missed::find(&loaded, environment) {
+            let record = FileRecord::of(environment, &missed.path);
+            let problems = vec![format!("it {}", missed.why)];
+            files.push(FileRecord { problems, ..record });
+            continue;
+        }
         if paths.is_empty() && !arguments.environments.is_empty() {
             return Err(desk::nothing_sealed(environment).into());
         }
@@ -102,13 +120,7 @@ fn lines(record: &FileRecord, output: &Output) -> String {
 }
 
 fn record(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient) -> FileRecord {
-    let mut record = FileRecord {
-        environment: about.environment.name.clone(),
-        file: about.path.to_owned(),
-        revision: None,
-        sealed_by: None,
-        problems: Vec::new(),
-    };
+    let mut record = FileRecord::of(about.environment, about.path);
     let file = match &sealed.file {
         Ok(file) => file,
         Err(error) => {
