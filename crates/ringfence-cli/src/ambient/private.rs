@@ -247,6 +247,11 @@ pub(crate) fn others_can_read(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.uid() == user && metadata.mode() & OTHERS != 0)
 }
 
+/// Where a link leads, so that what is written there does not replace the link; the path itself where it is none.
+pub(crate) fn followed(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// Keeps other commands of Ringfence from writing in a folder until it is dropped. Where the file system knows no locks, there is none.
 pub(crate) fn lock_folder(folder: &Path) -> Option<fs::File> {
     let folder = fs::File::open(folder).ok()?;

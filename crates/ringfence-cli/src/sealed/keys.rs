@@ -56,9 +56,19 @@ impl<'a> Keys<'a> {
         file.clone().open(self.age())
     }
 
-    /// The public half of the first key that is one's own without a passphrase.
-    pub(crate) fn public(&mut self) -> Option<&str> {
-        Some(self.age().first()?.recipient().text())
+    /// The public halves of the keys at hand; that of an ssh key as it stands beside it, so that no passphrase is asked for.
+    pub(crate) fn publics(&mut self) -> Vec<String> {
+        let age = self.age().iter();
+        let mut publics: Vec<String> = age
+            .map(|identity| identity.recipient().text().to_owned())
+            .collect();
+        for path in self.ssh_files() {
+            let mut beside = path.into_os_string();
+            beside.push(".pub");
+            let text = read_text(Path::new(&beside));
+            publics.extend(text.map(|text| without_comment(text.expose()).to_owned()));
+        }
+        publics
     }
 
     fn age(&mut self) -> &[Identity] {

@@ -179,7 +179,7 @@ fn the_whole_way_as_one() {
     holds(
         &list,
         0,
-        &["readable by ana, ana, ben, ben; revision 2 sealed by ana"],
+        &["readable by ana, ben; revision 2 sealed by ana"],
     );
     let json = scene
         .fine("eve", &["secret", "list", "prod", "--json"])
@@ -399,4 +399,144 @@ fn importing_what_is_sealed_or_missing_or_broken_is_refused() {
     }
     let sealed = ["secret", "import", "dev", ".env.prod.enc"];
     scene.fails("ana", &sealed, 78, &["is sealed already"]);
+}
+
+#[test]
+fn a_new_sealed_file_that_git_leaves_out_is_told_once() {
+    let scene = repository(false);
+    scene.world.write(".gitignore", "node_modules\n.env*\n");
+    let import = ["secret", "import", "prod"];
+    let words = [
+        "git leaves it out",
+        "`!.env.prod.enc` and `!.env.prod.enc.seal`",
+    ];
+    holds(&scene.fine("ana", &import), 0, &words);
+    let again = scene.fine("ana", &import);
+    assert!(!again.stderr.contains("leaves it out"), "{again:?}");
+    scene.world.write(".gitignore", ".env*\n!.env.*.enc\n");
+    let set = scene.pipes("ana", &["secret", "set", "dev", "A"], "1");
+    assert!(!set.stderr.contains("leaves it out"), "{set:?}");
+}
+
+#[test]
+fn an_environments_other_names_and_a_linked_file_are_the_same() {
+    let scene = Scene::sealed("A=1\n");
+    scene
+        .world
+        .write("kept/prod.enc", scene.world.read(".env.prod.enc"));
+    let link = scene.world.path(".env.prod.enc");
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("kept/prod.enc", &link).unwrap();
+    let set = ["secret", "set", "production", "A"];
+    let outcome = scene.pipes("ana", &set, "2");
+    holds(&outcome, 0, &["sealed .env.prod.enc, revision 2"]);
+    assert!(link.is_symlink());
+    assert_eq!(scene.value("ben", "prod", "A"), "2");
+    assert!(scene.world.read("kept/prod.enc").contains("sops_mac"));
+}
+
+#[test]
+fn values_and_names_that_cannot_be_are_refused() {
+    let scene = Scene::new();
+    let piped =
+        |name: &str, value: &str| scene.pipes("ana", &["secret", "set", "dev", name], value);
+    holds(&piped("A", "a\0b"), 2, &["NUL", "base64"]);
+    holds(
+        &piped("A", &"x".repeat((1 << 20) + 1)),
+        2,
+        &["larger than 1 MiB"],
+    );
+    holds(
+        &piped("1A", "x"),
+        2,
+        &["`1A` cannot be the name of a setting"],
+    );
+    holds(
+        &piped("A-B", "x"),
+        2,
+        &["`A-B` cannot be the name of a setting"],
+    );
+    holds(
+        &piped("RINGFENCE_ENVIRONMENT", "prod"),
+        2,
+        &["a name of Ringfence's own"],
+    );
+    holds(&piped("A_unencrypted", "x"), 78, &["in the clear"]);
+    assert!(!scene.world.path(".env.dev.enc").exists());
+    let mut command = scene.command("ana", &["secret", "set", "dev", "A"]);
+    command.stdin(fs::File::open("/dev/null").unwrap());
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+    assert_eq!(scene.value("ana", "dev", "A"), "");
+}
+
+#[test]
+fn several_sealed_files_of_one_environment_are_a_question() {
+    let scene = Scene::sealed("A=1\n");
+    scene
+        .world
+        .write("secrets/prod.env", scene.world.read(".env.prod.enc"));
+    for words in [
+        &["secret", "list", "prod"][..],
+        &["secret", "rotate", "prod"],
+    ] {
+        scene.fails(
+            "ana",
+            words,
+            78,
+            &[
+                "several sealed files",
+                "`.env.prod.enc`",
+                "`secrets/prod.env`",
+                "[secrets]",
+            ],
+        );
+    }
+    scene.refuses("ana", "prod", &[".env.prod.enc", "secrets/prod.env"]);
+}
+
+#[test]
+fn what_does_not_hold_is_printed_as_json_where_that_is_asked_for() {
+    let scene = Scene::new();
+    let list = ["secret", "list", "prod", "--json"];
+    let outcome = scene.fails("ana", &list, 78, &["no sealed file"]);
+    assert_eq!(outcome.stdout, "");
+    scene.seal("prod", "A=1\n");
+    scene.change(".env.prod.enc", "A=ENC", "B=\nA=ENC");
+    let outcome = scene.says("eve", &["secret", "verify", "--json"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(json["files"][0]["file"], ".env.prod.enc");
+    assert!(
+        json["files"][0]["problems"][0]
+            .as_str()
+            .unwrap()
+            .contains("`B`")
+    );
+}
+
+/// Who lets somebody in cannot lock themselves out by it unseen.
+#[test]
+fn letting_somebody_in_where_nobody_was_named_says_who_goes_out() {
+    if crate::scene::sops().is_none() {
+        return;
+    }
+    let scene = Scene::new();
+    scene
+        .world
+        .write("plain.env", "A=1\nRINGFENCE_ENVIRONMENT=test\n");
+    let age = scene.age("ana");
+    let sealed = scene.sops("ana", &["encrypt", "--age", &age, "plain.env"]);
+    scene.world.write(".env.test.enc", sealed);
+    assert_eq!(scene.value("ana", "test", "A"), "1");
+    let before = scene.world.read(".env.test.enc");
+    let grant = scene.says("ana", &["secret", "grant", "test", "ben"]);
+    holds(
+        &grant,
+        78,
+        &["ana", "could not open it any more", "secret grant test ana"],
+    );
+    assert_eq!(scene.world.read(".env.test.enc"), before);
+    scene.fine("ana", &["secret", "grant", "test", "ana"]);
+    scene.fine("ana", &["secret", "grant", "test", "ben"]);
+    assert_eq!(scene.value("ben", "test", "A"), "1");
 }

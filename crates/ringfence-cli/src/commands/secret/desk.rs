@@ -11,6 +11,7 @@ use super::{newcomer, sign};
 use crate::ambient::{self, Ambient};
 use crate::args::secret::Sealing;
 use crate::failure::{Error, Failure, exit};
+use crate::gather;
 use crate::load::Loaded;
 use crate::output::Output;
 use crate::sealed::keys::{Keys, without_comment};
@@ -213,7 +214,7 @@ impl<'a> Desk<'a> {
             .map_err(|error| refused(&error))?;
         let names: Vec<&str> = self.file.names().collect();
         let seal = sign::over(&self.about, (&bytes, &names), sealing, ambient)?;
-        let path = self.about.loaded.root.join(self.about.path);
+        let path = ambient::followed(&self.about.loaded.root.join(self.about.path));
         // From the comparison to the seal, nobody else writes.
         let _lock = ambient::lock_folder(&self.about.loaded.root);
         if ambient::read_file(&path).ok() != self.before {
@@ -231,7 +232,30 @@ impl<'a> Desk<'a> {
             line.push_str(&format!(", revision {}", seal.statement().revision()));
         }
         output.say(&line);
+        if self.before.is_none() {
+            say_ignored(&self.about, ambient, output);
+        }
         Ok(())
+    }
+}
+
+/// A new file that git leaves out reaches nobody it was sealed for; many projects leave out whatever begins with `.env`.
+fn say_ignored(about: &About<'_>, ambient: &Ambient, output: &mut Output) {
+    let root = &about.loaded.root;
+    let Ok(survey) = gather::gather(root, ambient) else {
+        return;
+    };
+    let paths = [about.path.to_owned(), format!("{}.seal", about.path)];
+    let ignored: Vec<String> = paths
+        .into_iter()
+        .filter(|path| ambient::exists(&root.join(path)) && survey.is_git_ignored(path))
+        .map(|path| format!("`!{path}`"))
+        .collect();
+    if !ignored.is_empty() {
+        output.say(&format!(
+            "git leaves it out, so that it reaches nobody else: add {} to .gitignore",
+            ignored.join(" and ")
+        ));
     }
 }
 

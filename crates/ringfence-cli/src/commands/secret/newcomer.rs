@@ -21,7 +21,10 @@ pub(super) fn steps(loaded: &Loaded, environment: &Environment, ambient: &Ambien
     if !loaded.project.has_manifest {
         steps.push("`ringfence init` writes the manifest".to_owned());
     }
-    let own = Keys::new(ambient).public().map(str::to_owned);
+    let own = Keys::new(ambient)
+        .publics()
+        .into_iter()
+        .find(|key| key.starts_with("age1"));
     if own.is_none() {
         steps.push("`ringfence secret keygen` makes a key".to_owned());
     }

@@ -1,5 +1,7 @@
 //! `ringfence secret grant | revoke | rotate`: who can read. The manifest says it, and the file follows.
 
+use std::collections::BTreeSet;
+
 use ringfence_model::environment::Environment;
 use ringfence_model::variable;
 use ringfence_secret::identity::Recipient;
@@ -13,7 +15,7 @@ use crate::args::secret::{Grant, One, Revoke};
 use crate::failure::{Error, Failure, exit};
 use crate::load::{Loaded, MANIFEST, load_at};
 use crate::output::Output;
-use crate::sealed::keys::without_comment;
+use crate::sealed::keys::{Keys, without_comment};
 use crate::sealed::{self, About};
 
 pub(super) fn grant(
@@ -67,6 +69,7 @@ pub(super) fn grant(
     };
     let mut desk = Desk::read(about, ambient, output)?;
     let readers = named_readers(&after, &environment)?;
+    check_own_key(&after, &environment, &readers, ambient)?;
     say_readers(&after, &desk, &readers, output);
     desk.file
         .readers(&readers)
@@ -171,6 +174,33 @@ pub(super) fn revoke(
     Ok(exit::FINE)
 }
 
+/// Refuses to close a file to the one who lets somebody else in: that is `revoke`, and said as such.
+fn check_own_key(
+    after: &Loaded,
+    environment: &Environment,
+    readers: &[Recipient],
+    ambient: &Ambient,
+) -> Result<(), Failure> {
+    let own = Keys::new(ambient).publics();
+    let is_own = |reader: &Recipient| own.iter().any(|key| key == reader.text());
+    let Some(first) = own.first() else {
+        return Ok(());
+    };
+    if readers.iter().any(is_own) {
+        return Ok(());
+    }
+    let name = &environment.name;
+    let who = person_of(after, first).unwrap_or("YOUR-NAME");
+    let message = format!(
+        "`{name}` would be sealed for those in the manifest alone, and you, {who}, could not open it any more; nothing was written"
+    );
+    Err(Failure::error(exit::REFUSED, message)
+        .hint(format!(
+            "first `ringfence secret grant {name} {who} --key '{first}'`"
+        ))
+        .into())
+}
+
 /// A name that is misspelt must not look as if its right had been taken away.
 fn nobody_of_that_name(loaded: &Loaded, person: &str) -> Error {
     let known: Vec<&str> = loaded
@@ -239,12 +269,13 @@ fn say_readers(loaded: &Loaded, desk: &Desk<'_>, readers: &[Recipient], output: 
     let new = new.filter(|key| !held().any(|own| own == *key));
     let gone = held();
     let gone = gone.filter(|key| !readers.iter().any(|own| own.text() == *key));
-    let lists: [(&str, Vec<String>); 2] = [
+    let lists: [(&str, BTreeSet<String>); 2] = [
         ("can read it now", new.map(spoken).collect()),
         ("can read it no more", gone.map(spoken).collect()),
     ];
     for (what, names) in lists {
         if !names.is_empty() {
+            let names: Vec<String> = names.into_iter().collect();
             output.say(&format!("{what}: {}", names.join(", ")));
         }
     }

@@ -160,9 +160,9 @@ fn recipients(about: &About<'_>, file: &File) -> Vec<String> {
         let short: String = key.chars().take(24).collect();
         person_of(about.loaded, key).map_or_else(|| format!("{short}…"), str::to_owned)
     };
-    let list = |keys: Vec<String>| keys.join(", ");
-    let extra: Vec<String> = found.difference(&named).map(spoken).collect();
-    let missing: Vec<String> = named.difference(&found).map(spoken).collect();
+    let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+    let extra: BTreeSet<String> = found.difference(&named).map(spoken).collect();
+    let missing: BTreeSet<String> = named.difference(&found).map(spoken).collect();
     if !extra.is_empty() {
         problems.push(format!(
             "the manifest lets these not read it, and they can: {}",
