@@ -223,6 +223,30 @@ fn the_next_edit_clears_what_a_killed_one_left() {
     in_use.wait().unwrap();
 }
 
+/// The real editors that are here, told to write nothing elsewhere.
+#[test]
+fn vim_leaves_no_copies() {
+    if !std::path::Path::new("/usr/bin/vim").exists() {
+        crate::scene::required("vim", false);
+        return;
+    }
+    let scene = scene();
+    fs::write(scene.home("ana").join(".vimrc"), "set backup undofile\n").unwrap();
+    let mut command = scene.typing("ana", &["cAnArY7x9Q2", ":%s/B=2/B=vim/\n:wq\n"]);
+    command.arg(env!("CARGO_BIN_EXE_ringfence")).args(EDIT);
+    command.env("EDITOR", "/usr/bin/vim");
+    let outcome = Outcome::of(&command.output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(scene.value("ana", "dev", "B"), "vim");
+    for folder in [
+        scene.world.project(),
+        scene.world.home(),
+        scene.world.temporary(),
+    ] {
+        assert!(!stands_below(&folder, CANARY));
+    }
+}
+
 #[test]
 fn json_files_are_edited_as_json() {
     let scene = Scene::new();

@@ -124,3 +124,28 @@ fn a_killed_set_leaves_a_file_that_opens() {
     }
     scene.fine("ana", &["secret", "verify"]);
 }
+
+/// Who starts while somebody sets gets the old or the new value, or is told to say it again; never that the file was tampered with.
+#[test]
+fn who_starts_meanwhile_sees_no_half() {
+    let scene = Scene::sealed("A=0\n");
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for turn in 1..=12 {
+                scene.sets("prod", "A", &turn.to_string());
+            }
+        });
+        let mut starts = 0;
+        while !writer.is_finished() {
+            let run = scene.says("ben", &["run", "prod", "--", "printenv", "A"]);
+            if run.code == Some(0) {
+                starts += 1;
+            } else {
+                holds(&run, 78, &["was changed meanwhile", "say it again"]);
+            }
+        }
+        assert!(starts > 0);
+        writer.join().unwrap();
+    });
+    assert_eq!(scene.value("ben", "prod", "A"), "12");
+}

@@ -92,7 +92,7 @@ fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Resul
         .into())
 }
 
-/// What keeps an editor from writing copies elsewhere: swap files, backups, undo files, registers.
+/// What keeps an editor from writing copies elsewhere (swap files, backups, undo files, registers), or lets it be waited for.
 fn quiet(program: &str) -> &'static [&'static str] {
     const VIM: &[&str] = &[
         "-n",
@@ -108,6 +108,8 @@ fn quiet(program: &str) -> &'static [&'static str] {
             "--eval",
             "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
         ],
+        // Not quiet, but else gone before anything was edited.
+        Some("code" | "codium" | "subl" | "zed") => &["--wait"],
         _ => &[],
     }
 }
