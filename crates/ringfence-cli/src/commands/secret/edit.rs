@@ -1,7 +1,7 @@
 //! `ringfence secret edit`: all secrets in an editor. The text lies in a folder of this user alone on a memory file system, never
 //! on a disk, and is cleared when the editor is left.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ringfence_secret::value::Secret;
 
@@ -72,7 +72,8 @@ fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Resul
     let mut words: Vec<&str> = line.split_whitespace().collect();
     let program = words.remove(0);
     let mut arguments: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    arguments.extend(quiet(program).iter().map(|word| (*word).to_owned()));
+    let kind = real_name(program, ambient);
+    arguments.extend(quiet(&kind).iter().map(|word| (*word).to_owned()));
     arguments.push(file.display().to_string());
     let ended = ambient.wait_for(program, &arguments, folder.path());
     let ended = ended.map_err(|error| {
@@ -92,8 +93,19 @@ fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Resul
         .into())
 }
 
+/// The name of the program that really runs: `vi` is a link to `vim` on many systems.
+fn real_name(program: &str, ambient: &Ambient) -> String {
+    let path = ambient.host.get("PATH").unwrap_or_default();
+    let found = std::env::split_paths(path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| ambient::exists(candidate));
+    let real = ambient::followed(&found.unwrap_or_else(|| program.into()));
+    let name = real.file_name().and_then(|name| name.to_str());
+    name.unwrap_or(program).to_owned()
+}
+
 /// What keeps an editor from writing copies elsewhere (swap files, backups, undo files, registers), or lets it be waited for.
-fn quiet(program: &str) -> &'static [&'static str] {
+fn quiet(name: &str) -> &'static [&'static str] {
     const VIM: &[&str] = &[
         "-n",
         "-i",
@@ -101,15 +113,16 @@ fn quiet(program: &str) -> &'static [&'static str] {
         "--cmd",
         "set nobackup nowritebackup noundofile",
     ];
-    let name = PathBuf::from(program);
-    match name.file_name().and_then(|name| name.to_str()) {
-        Some("vim" | "nvim" | "gvim") => VIM,
-        Some("emacs") => &[
+    match name {
+        "vim" | "nvim" | "gvim" => VIM,
+        // Debian's names: `vim.basic`, `vim.tiny`.
+        _ if name.starts_with("vim.") => VIM,
+        "emacs" => &[
             "--eval",
             "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
         ],
         // Not quiet, but else gone before anything was edited.
-        Some("code" | "codium" | "subl" | "zed") => &["--wait"],
+        "code" | "codium" | "subl" | "zed" => &["--wait"],
         _ => &[],
     }
 }
