@@ -317,6 +317,25 @@ fn a_private_key_is_no_public_one() {
 }
 
 #[test]
+fn a_key_in_the_manifest_that_is_none_is_told_and_not_shown() {
+    let scene = Scene::sealed("A=1\n");
+    let (good, secret) = (scene.age("ana"), scene.age_secret("eve"));
+    for bad in ["age1mistyped", secret.as_str(), "ssh-rsa AAAA", ""] {
+        let honest = scene.world.read("ringfence.toml");
+        let both = format!("{good}\", \"{bad}");
+        scene.change("ringfence.toml", &good, &both);
+        let set = scene.pipes("ana", &["secret", "set", "dev", "A"], "2");
+        assert_eq!(set.code, Some(78), "{bad}: {set:?}");
+        assert!(set.stderr.contains("ringfence.toml"), "{set:?}");
+        assert!(bad.is_empty() || !set.stderr.contains(bad), "{set:?}");
+        let verify = scene.says("eve", &["secret", "verify"]);
+        assert!(matches!(verify.code, Some(1 | 78)), "{bad}: {verify:?}");
+        scene.world.write("ringfence.toml", honest);
+    }
+    assert_eq!(scene.value("ana", "dev", "A"), "1");
+}
+
+#[test]
 fn who_cannot_seal_is_told_before_anything_is_asked_or_written() {
     let scene = Scene::sealed("A=1\n");
     let before = scene.world.read(".env.prod.enc");

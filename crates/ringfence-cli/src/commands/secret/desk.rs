@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ringfence_model::environment::Environment;
 use ringfence_model::variable;
 use ringfence_secret::identity::Recipient;
+use ringfence_secret::seal::Editor;
 use ringfence_secret::sops::{ChangeError, Format, Opened};
 
 use super::{newcomer, sign};
@@ -66,9 +67,15 @@ pub(super) fn readers(
     let mut recipients: Vec<Recipient> = Vec::new();
     for name in &names {
         let keys = people.keys.get(name).into_iter().flatten();
-        let own: Vec<Recipient> = keys
-            .filter_map(|(key, _)| Recipient::parse(key).ok())
-            .collect();
+        let mut own = Vec::new();
+        for (index, (key, _)) in keys.enumerate() {
+            match Recipient::parse(key) {
+                Ok(recipient) => own.push(recipient),
+                // Some kinds of ssh keys seal and do not open.
+                Err(_) if Editor::parse("", key).is_ok() => {}
+                Err(_) => return Err(no_key(name, index + 1).into()),
+            }
+        }
         if own.is_empty() {
             let message = format!("`{name}` has no key that files can be sealed for");
             let hint = format!(
@@ -79,6 +86,14 @@ pub(super) fn readers(
         recipients.extend(own);
     }
     Ok(Some(recipients))
+}
+
+/// The text is not shown: it may be the private half.
+fn no_key(name: &str, number: usize) -> Error {
+    let message = format!("key {number} of `{name}` under `[people]` is no public key");
+    Failure::error(exit::REFUSED, message).hint(
+        "`age1…` or `ssh-ed25519 …` is expected in ringfence.toml; a private key that stood there has to be replaced",
+    )
 }
 
 impl<'a> Desk<'a> {
