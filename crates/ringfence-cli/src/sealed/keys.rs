@@ -75,10 +75,10 @@ impl<'a> Keys<'a> {
         if self.found.is_none() {
             let mut found = Vec::new();
             for (place, text) in self.texts() {
-                match Identity::parse(text.expose(), None) {
-                    Ok(identities) => found.extend(identities),
-                    Err(error) => self.problems.push(format!("{place} is left out: {error}")),
-                }
+                let (identities, problem) = usable(&text);
+                found.extend(identities);
+                self.problems
+                    .extend(problem.map(|error| format!("{place} is left out: {error}")));
             }
             self.found = Some(found);
         }
@@ -90,6 +90,12 @@ impl<'a> Keys<'a> {
         let mut texts = Vec::new();
         if let Some(text) = self.variable("SOPS_AGE_KEY") {
             texts.push(("`SOPS_AGE_KEY`".to_owned(), Secret::new(text)));
+        }
+        if self.variable("SOPS_AGE_KEY_CMD").is_some() {
+            // A program that a variable names is run by whoever set it, not by what reads files of a project.
+            self.problems.push(
+                "`SOPS_AGE_KEY_CMD` is not run: say `SOPS_AGE_KEY=\"$(COMMAND)\"`".to_owned(),
+            );
         }
         let named = self.variable("SOPS_AGE_KEY_FILE").map(PathBuf::from);
         let configuration = self.ambient.configuration_folder();
@@ -169,6 +175,19 @@ pub(crate) fn read_key(path: &Path) -> std::io::Result<Secret> {
         return Err(std::io::Error::other(why));
     }
     read_text(path)
+}
+
+/// The keys of a text. One line that cannot be used, such as a plug-in's, does not take the keys beside it along.
+fn usable(text: &Secret) -> (Vec<Identity>, Option<IdentityError>) {
+    match Identity::parse(text.expose(), None) {
+        Ok(identities) => (identities, None),
+        Err(error) => {
+            let lines = text.expose().lines().map(str::trim);
+            let lines = lines.filter(|line| line.starts_with("AGE-SECRET-KEY-1"));
+            let found = lines.filter_map(|line| Identity::parse(line, None).ok());
+            (found.flatten().collect(), Some(error))
+        }
+    }
 }
 
 /// A text that is cleared when it is dropped.

@@ -66,9 +66,13 @@ fn the_right_key_is_found_among_others() {
     let (scene, key) = without_keys();
     let others = format!("{}\n{}\n", scene.age_secret("eve"), key);
     opens(&scene, &[("SOPS_AGE_KEY", &others)]);
+    // One that cannot be used beside it is no matter, in the same place or another.
+    let plugin = "AGE-PLUGIN-YUBIKEY-1QYQSZQGPQYQSZQGPQYQSZQGPA2L47Z";
+    for beside in [plugin, "AGE-SECRET-KEY-1BROKEN", "what is this"] {
+        opens(&scene, &[("SOPS_AGE_KEY", &format!("{beside}\n{key}\n"))]);
+    }
     private(&scene.identity("ana"), &key);
     opens(&scene, &[("SOPS_AGE_KEY", &scene.age_secret("eve"))]);
-    // A broken one beside it is no matter.
     opens(&scene, &[("SOPS_AGE_KEY", "AGE-SECRET-KEY-1BROKEN")]);
 }
 
@@ -214,6 +218,24 @@ fn a_prompt_takes_no_part_of_a_value() {
     assert_eq!(scene.fine("ana", &GET).stdout.len(), 4000);
 }
 
+#[test]
+fn a_command_in_a_variable_is_not_run_and_that_is_told() {
+    let (scene, key) = without_keys();
+    let mut command = scene.command("ana", &GET);
+    command.env("SOPS_AGE_KEY_CMD", "touch ran");
+    let outcome = Outcome::of(&command.output().unwrap());
+    holds(
+        &outcome,
+        78,
+        &["`SOPS_AGE_KEY_CMD` is not run", "SOPS_AGE_KEY="],
+    );
+    assert!(!scene.world.path("ran").exists());
+    opens(
+        &scene,
+        &[("SOPS_AGE_KEY_CMD", "touch ran"), ("SOPS_AGE_KEY", &key)],
+    );
+}
+
 /// A plugin is a program that a file could name; nothing of Ringfence runs one.
 #[test]
 fn plugins_are_never_run() {
@@ -245,6 +267,14 @@ fn plugins_are_never_run() {
         }
     };
     try_all(plugin);
+    let mut command = scene.command("ana", &GET);
+    command.env("SOPS_AGE_KEY", plugin);
+    let outcome = Outcome::of(&command.output().unwrap());
+    holds(
+        &outcome,
+        78,
+        &["`SOPS_AGE_KEY` is left out", "plug-ins are not run"],
+    );
     // Nor because the file names one among its recipients.
     let text = scene.world.read(".env.dev.enc");
     scene.world.write(
