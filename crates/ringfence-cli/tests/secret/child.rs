@@ -137,3 +137,33 @@ fn what_ringfence_writes_sops_reads() {
     assert_eq!(read["B"], "two\nlines");
     assert_eq!(read["RINGFENCE_ENVIRONMENT"], "prod");
 }
+
+#[test]
+fn json_files_are_kept_and_what_is_no_setting_is_refused() {
+    if crate::scene::sops().is_none() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.declare("[secrets]\nprod = { file = \"secrets/prod.json\" }\n");
+    scene.sets("prod", "A", "1");
+    scene.sets("prod", "B", "two\nlines \"and\" \\");
+    assert_eq!(scene.value("ben", "prod", "B"), "two\nlines \"and\" \\");
+    let read = scene.sops("ben", &["decrypt", "secrets/prod.json"]);
+    let read: serde_json::Value = serde_json::from_str(&read).unwrap();
+    assert_eq!(read["B"], "two\nlines \"and\" \\");
+    scene.fine("eve", &["secret", "verify"]);
+    scene.sops(
+        "ana",
+        &[
+            "set",
+            "secrets/prod.json",
+            "[\"C\"]",
+            "{\"x\": \"cAnArY7x9Q2\"}",
+        ],
+    );
+    scene.refuses("ana", "prod", &["secrets/prod.json", "added `C`"]);
+    let sealed = scene.says("ana", &["secret", "seal", "prod"]);
+    assert_eq!(sealed.code, Some(78), "{sealed:?}");
+    assert!(sealed.stderr.contains("`C` is a table"), "{sealed:?}");
+    assert!(!sealed.stderr.contains("cAnArY"), "{sealed:?}");
+}
