@@ -1,7 +1,6 @@
 """Runs a program on a terminal of its own: waits for a text, then types keys, and so on; prints what the terminal showed."""
-import os, pty, select, sys, time
+import os, pty, select, signal, sys, time
 
-steps, command = [], []
 words = sys.argv[1:]
 split = words.index("--")
 pairs, command = words[:split], words[split + 1:]
@@ -23,6 +22,8 @@ while time.time() < deadline:
         seen = len(shown)
         time.sleep(0.05)
         os.write(terminal, steps.pop(0)[1])
+else:
+    os.kill(child, signal.SIGKILL)
 _, status = os.waitpid(child, 0)
 sys.stdout.buffer.write(shown)
 sys.exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))

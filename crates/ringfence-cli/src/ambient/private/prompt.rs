@@ -124,6 +124,12 @@ pub(crate) fn read_secret(prompt: &str) -> io::Result<Secret> {
     if text.len() as u64 > MOST {
         return Err(io::Error::other("it is larger than 1 MiB"));
     }
+    // A command that failed in front of the pipe must not clear what it was to set.
+    if text.is_empty() {
+        return Err(io::Error::other(
+            "nothing came through the pipe; an empty value is an empty line (`echo | …`)",
+        ));
+    }
     let plain = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Secret::new(plain.strip_suffix('\r').unwrap_or(plain)))
 }
