@@ -110,7 +110,7 @@ impl<'a> Look<'a> {
         let reader = |key: &String| reader(loaded, key);
         let (extra, missing) = match &facts.readers {
             Readers::Unsaid => (Vec::new(), Vec::new()),
-            Readers::Keyless(person) => (Vec::new(), vec![keyless(person)]),
+            Readers::Unusable(unusable) => (Vec::new(), vec![keyless(unusable.person())]),
             Readers::Compared { extra, missing } => (
                 extra.iter().map(reader).collect(),
                 missing.iter().map(reader).collect(),

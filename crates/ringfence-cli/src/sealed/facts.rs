@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use ringfence_model::environment::Environment;
 use ringfence_secret::identity::Recipient;
-use ringfence_secret::seal::Found;
+use ringfence_secret::seal::{Editor, Found};
 use ringfence_secret::sops::File;
 
 use super::About;
+use super::keys::without_comment;
 use crate::ambient::Ambient;
 use crate::load::{Loaded, SealedFile};
 
@@ -27,8 +28,8 @@ pub(crate) struct Facts {
 pub(crate) enum Readers {
     /// The manifest names nobody.
     Unsaid,
-    /// Somebody whom it names has no key that a file can be sealed for.
-    Keyless(String),
+    /// Somebody whom it names cannot be given a file.
+    Unusable(Unusable),
     /// By their public keys.
     Compared {
         /// Those that can open it and are not named.
@@ -36,6 +37,26 @@ pub(crate) enum Readers {
         /// Those that are named and cannot.
         missing: Vec<String>,
     },
+}
+
+/// Why no file can be sealed for somebody whom the manifest names.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// There is no key for it among theirs.
+    #[error("`{0}` has no key that files can be sealed for")]
+    Keyless(String),
+    /// One of theirs, by its number, is none. It is not shown: it may be the private half.
+    #[error("key {1} of `{0}` under `[people]` is no public key")]
+    Malformed(String, usize),
+}
+
+impl Unusable {
+    /// Whom it is about.
+    pub(crate) fn person(&self) -> &str {
+        match self {
+            Self::Keyless(person) | Self::Malformed(person, _) => person,
+        }
+    }
 }
 
 /// What a file's seal says.
@@ -70,10 +91,10 @@ fn compare(about: &About<'_>, file: &File) -> Readers {
     let named = match readers(about.loaded, about.environment) {
         Ok(Some(named)) => named,
         Ok(None) => return Readers::Unsaid,
-        Err(person) => return Readers::Keyless(person),
+        Err(unusable) => return Readers::Unusable(unusable),
     };
     let named: BTreeSet<&str> = named.iter().map(Recipient::text).collect();
-    let found: BTreeSet<&str> = file.recipients().collect();
+    let found: BTreeSet<&str> = file.recipients().map(without_comment).collect();
     let owned = |key: &&str| (*key).to_owned();
     Readers::Compared {
         extra: found.difference(&named).map(owned).collect(),
@@ -117,12 +138,11 @@ fn seal(about: &About<'_>, (sealed, file): (&SealedFile, &File), ambient: &Ambie
     }
 }
 
-/// The public keys of those who may read an environment's secrets; nothing where the manifest does not say who, and the name of
-/// somebody without a key that a file can be sealed for.
+/// The public keys of those who may read an environment's secrets; nothing where the manifest does not say who.
 pub(crate) fn readers(
     loaded: &Loaded,
     environment: &Environment,
-) -> Result<Option<Vec<Recipient>>, String> {
+) -> Result<Option<Vec<Recipient>>, Unusable> {
     let people = &loaded.project.people;
     let Some(names) = people.keeping(&environment.name).readers else {
         return Ok(None);
@@ -130,11 +150,17 @@ pub(crate) fn readers(
     let mut recipients: Vec<Recipient> = Vec::new();
     for name in names {
         let keys = people.keys.get(&name).into_iter().flatten();
-        let own: Vec<Recipient> = keys
-            .filter_map(|(key, _)| Recipient::parse(key).ok())
-            .collect();
+        let mut own = Vec::new();
+        for (index, (key, _)) in keys.enumerate() {
+            match Recipient::parse(key) {
+                Ok(recipient) => own.push(recipient),
+                // Some kinds of ssh keys seal and do not open.
+                Err(_) if Editor::parse("", key).is_ok() => {}
+                Err(_) => return Err(Unusable::Malformed(name, index + 1)),
+            }
+        }
         if own.is_empty() {
-            return Err(name);
+            return Err(Unusable::Keyless(name));
         }
         recipients.extend(own);
     }
@@ -144,8 +170,9 @@ pub(crate) fn readers(
 /// Whose a public key is in the manifest.
 pub(crate) fn person_of<'a>(loaded: &'a Loaded, key: &str) -> Option<&'a str> {
     let mut people = loaded.project.people.keys.iter();
+    let key = without_comment(key);
     people
-        .find(|(_, keys)| keys.iter().any(|(own, _)| own.trim().starts_with(key)))
+        .find(|(_, keys)| keys.iter().any(|(own, _)| without_comment(own) == key))
         .map(|(name, _)| name.as_str())
 }
 

@@ -1,5 +1,7 @@
 //! `ringfence secret set | unset | get | list`: single values.
 
+use std::collections::BTreeSet;
+
 use ringfence_model::variable;
 use ringfence_secret::seal::Seal;
 use ringfence_secret::sops::Opened;
@@ -223,7 +225,7 @@ pub(super) fn list(
 }
 
 fn summary(record: &Record<'_>) -> String {
-    let readers: Vec<String> = record
+    let readers: BTreeSet<String> = record
         .readers
         .iter()
         .map(|reader| {
@@ -239,11 +241,14 @@ fn summary(record: &Record<'_>) -> String {
         },
     );
     format!(
-        "{}: {} secrets in {}, readable by {}; {seal}",
+        "{}: {} in {}, readable by {}; {seal}",
         record.environment,
-        record.names.len(),
+        match record.names.len() {
+            1 => "1 secret".to_owned(),
+            many => format!("{many} secrets"),
+        },
         record.file,
-        readers.join(", ")
+        readers.into_iter().collect::<Vec<_>>().join(", ")
     )
 }
 

@@ -1,5 +1,7 @@
 //! `ringfence secret verify`: everything that can be said of sealed files without a key.
 
+use std::collections::BTreeSet;
+
 use ringfence_model::environment::Environment;
 use serde::Serialize;
 
@@ -10,7 +12,7 @@ use crate::failure::{Failure, exit};
 use crate::load::{Loaded, SealedFile, load};
 use crate::output::{Output, Tone};
 use crate::sealed::facts::{Facts, Readers, SealState, spoken};
-use crate::sealed::{self, About};
+use crate::sealed::{self, About, missed};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -28,6 +30,18 @@ struct FileRecord {
     problems: Vec<String>,
 }
 
+impl FileRecord {
+    fn of(environment: &Environment, path: &str) -> Self {
+        Self {
+            environment: environment.name.clone(),
+            file: path.to_owned(),
+            revision: None,
+            sealed_by: None,
+            problems: Vec::new(),
+        }
+    }
+}
+
 pub(super) fn run(
     arguments: &Verify,
     ambient: &Ambient,
@@ -37,6 +51,12 @@ pub(super) fn run(
     let mut files = Vec::new();
     for environment in chosen(&loaded, &arguments.environments)? {
         let paths = sealed::paths(&loaded, environment);
+        if let Some(missed) = missed::find(&loaded, environment) {
+            let record = FileRecord::of(environment, &missed.path);
+            let problems = vec![format!("it {}", missed.why)];
+            files.push(FileRecord { problems, ..record });
+            continue;
+        }
         if paths.is_empty() && !arguments.environments.is_empty() {
             return Err(desk::nothing_sealed(environment).into());
         }
@@ -96,13 +116,7 @@ fn lines(record: &FileRecord, output: &Output) -> String {
 }
 
 fn record(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient) -> FileRecord {
-    let mut record = FileRecord {
-        environment: about.environment.name.clone(),
-        file: about.path.to_owned(),
-        revision: None,
-        sealed_by: None,
-        problems: Vec::new(),
-    };
+    let mut record = FileRecord::of(about.environment, about.path);
     let file = match &sealed.file {
         Ok(file) => file,
         Err(error) => {
@@ -143,9 +157,7 @@ fn recipients(loaded: &Loaded, facts: &Facts) -> Vec<String> {
     }
     let (extra, missing) = match &facts.readers {
         Readers::Unsaid => return problems,
-        Readers::Keyless(name) => {
-            return vec![format!("`{name}` has no key that files can be sealed for")];
-        }
+        Readers::Unusable(unusable) => return vec![unusable.to_string()],
         Readers::Compared { extra, missing } => (extra, missing),
     };
     for (what, keys) in [
@@ -153,8 +165,9 @@ fn recipients(loaded: &Loaded, facts: &Facts) -> Vec<String> {
         ("the manifest lets these read it, and they cannot", missing),
     ] {
         if !keys.is_empty() {
-            let keys: Vec<String> = keys.iter().map(|key| spoken(loaded, key)).collect();
-            problems.push(format!("{what}: {}", keys.join(", ")));
+            let names: BTreeSet<String> = keys.iter().map(|key| spoken(loaded, key)).collect();
+            let names: Vec<String> = names.into_iter().collect();
+            problems.push(format!("{what}: {}", names.join(", ")));
         }
     }
     problems
