@@ -175,7 +175,7 @@ fn values_of_dotenvx_are_opened_with_their_key_and_refused_without() {
     fs::remove_file(scene.world.path(".env.keys")).unwrap();
     let words = ["DOTENV_PRIVATE_KEY_PROD", ".env.keys", "`TOKEN`"];
     scene.refuses("ana", "prod", &words[..2]);
-    let run = ["run", "prod", "--", "env"];
+    let run = ["run", "prod", "--redact=never", "--", "env"];
     let mut command = scene.command("ana", &run);
     let outcome = Outcome::of(
         &command

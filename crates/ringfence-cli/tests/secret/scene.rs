@@ -175,7 +175,10 @@ impl Scene {
     /// What the program gets for a setting.
     #[track_caller]
     pub(crate) fn value(&self, who: &str, environment: &str, name: &str) -> String {
-        let outcome = self.fine(who, &["run", environment, "--", "printenv", name]);
+        let outcome = self.fine(
+            who,
+            &["run", environment, "--redact=never", "--", "printenv", name],
+        );
         outcome.stdout.trim_end_matches('\n').to_owned()
     }
 
