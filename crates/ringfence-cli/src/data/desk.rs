@@ -109,7 +109,7 @@ impl Desk {
         if self.environment.tier < Tier::Production {
             return Ok(());
         }
-        let typed = ambient::ask_line(&format!(
+        let typed = ambient::ask_shown(&format!(
             "`{name}` is of tier production; type its name to {command} it:"
         ));
         if typed.as_deref() == Some(name) {

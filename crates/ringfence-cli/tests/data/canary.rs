@@ -69,11 +69,7 @@ fn shows_nothing(world: &World, about: &str) {
                 "{about}: {command:?} shows it:\n{text}"
             );
         }
-        assert_ne!(
-            outcome.code,
-            Some(101),
-            "{about}: {command:?}: {outcome:?}"
-        );
+        assert_ne!(outcome.code, Some(101), "{about}: {command:?}: {outcome:?}");
         assert!(
             !outcome.stderr.contains("a fault of Ringfence's own"),
             "{about}: {command:?}: {outcome:?}"

@@ -246,9 +246,16 @@ impl Assembly<'_> {
         let ambiguous = |name: &str| {
             environments.iter().any(|e| matches!(&e.files, Files::Ambiguous(files) if files.iter().any(|file| file == name)))
         };
+        // A seal is read with its file.
+        let sealed = |name: &str| {
+            let file = name.strip_suffix(".seal");
+            file.is_some_and(|file| read.contains(file))
+        };
         let unread = self.parts.file_names.iter().filter_map(|name| {
             let why = match discover::role(name)? {
-                _ if read.contains(name.as_str()) || ambiguous(name) => return None,
+                _ if read.contains(name.as_str()) || sealed(name) || ambiguous(name) => {
+                    return None;
+                }
                 FileRole::Shared => return None,
                 FileRole::Environment(_) => Unread::UnknownWord,
                 FileRole::Personal(_) => Unread::Personal,

@@ -10,6 +10,7 @@ use ringfence_model::project::{Parts, Project};
 use ringfence_model::resolve::{Inputs, resolve};
 use ringfence_secret::value::Secret;
 
+use super::Subject;
 use super::desk::{self, Desk};
 use super::values::check_name;
 use crate::ambient::{self, Ambient};
@@ -40,7 +41,9 @@ pub(super) fn import(
     })?;
     if ringfence_secret::sops::format(&bytes).is_some() {
         let message = format!("`{shown}` is sealed already");
-        return Err(Failure::error(exit::REFUSED, message).into());
+        let hint =
+            "its settings are changed with `ringfence secret set` and `ringfence secret edit`";
+        return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
     }
     let rows = plain_rows(&environment, &shown, &bytes)?;
     let about = About {
@@ -56,9 +59,12 @@ pub(super) fn import(
             .map_err(|error| desk::refused(&error))?;
     }
     desk.save(&arguments.sealing, ambient, output)?;
+    let sealed = match rows.len() {
+        1 => "1 setting was sealed".to_owned(),
+        many => format!("{many} settings were sealed"),
+    };
     output.say(&format!(
-        "{} settings were sealed; `{shown}` still has them in the clear:",
-        rows.len()
+        "{sealed}; `{shown}` still has it all in the clear:"
     ));
     say_remains(&loaded, &whole, &shown, output);
     Ok(exit::FINE)
@@ -132,13 +138,8 @@ pub(super) fn export(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let about = subject.about();
     let desk = Desk::read(about, ambient, output)?;
     let rows: Vec<(&str, &str)> = desk.file.values().filter_map(Result::ok).collect();
     let text = match arguments.format {
