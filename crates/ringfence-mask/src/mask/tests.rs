@@ -516,6 +516,70 @@ fn the_lists_are_those_of_this_revision() {
     );
 }
 
+#[test]
+fn results_are_those_of_this_revision() {
+    let cases = [
+        ("text", "hash", "Ada", "cyctdtc3ppd4nrjvhabwkh4jdl"),
+        ("text", "hash:12", "Ada", "cyctdtc3ppd4"),
+        (
+            "text",
+            "email",
+            "ada@lovelace.org",
+            "dkh3vhbqyug4r4wr@example.invalid",
+        ),
+        ("text", "name", "Ada King", "Weston Wolff"),
+        ("text", "name:last de", "King", "Schmitz"),
+        ("text", "phone", "+44 20 7123 4567", "+14795550115"),
+        ("text", "phone:any", "+44 20 7123 4567", "+999281158426209"),
+        (
+            "text",
+            "address",
+            "12 St James's Square",
+            "122 Adams Extensions, 00278 Koelpinmouth",
+        ),
+        (
+            "text",
+            "text",
+            "She asked for the notes",
+            "sit eius sed quidem nih",
+        ),
+        ("text", "number", "AB-12-34", "BX-27-60"),
+        (
+            "text",
+            "number:card",
+            "4111111111111111",
+            "9999315948026121",
+        ),
+        ("text", "choice:a|b|c", "x", "a"),
+        (
+            "text",
+            "template:user{n}-{hash:8}",
+            "ada",
+            "user949143628911879-6lylkvrd",
+        ),
+        ("int4", "number", "1843", "7298"),
+        ("int4", "hash", "1843", "376117452"),
+        ("int4", "number:1..100", "42", "39"),
+        ("numeric(8,2)", "number:noise 10%", "100.00", "93.79"),
+        ("date", "date", "1815-12-10", "1815-12-08"),
+        (
+            "uuid",
+            "uuid",
+            "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+            "961f53a1-a768-497b-8998-10c5c13bbb4f",
+        ),
+    ];
+    let changed: Vec<_> = cases
+        .iter()
+        .map(|(kind, rule, original, expected)| (rule, masked(kind, rule, original), *expected))
+        .filter(|(_, result, expected)| result != expected)
+        .collect();
+    assert!(
+        changed.is_empty(),
+        "raise REVISION, then change these: {changed:#?}"
+    );
+}
+
 const TEXT_RULES: [&str; 17] = [
     "hash",
     "hash:12",
