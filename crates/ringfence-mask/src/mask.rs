@@ -65,7 +65,7 @@ use crate::schema::Table;
 /// The maskers of all tables of one sample.
 ///
 /// Columns that have to be unique and whose masker could collide (`name`, `phone`, `hash` shorter than 16, …) share one memory per
-/// group and form, of 16 bytes for each value: an original whose result is taken draws again. So such results also follow from the
+/// group and form, of some 30 bytes for each value: an original whose result is taken draws again. So such results also follow from the
 /// order of rows, and tables that share a group are to be masked one after the other. All other columns need no memory.
 pub struct Masking {
     tables: BTreeMap<String, TableMasker>,
