@@ -6,16 +6,19 @@
 //! `NoiseFloat`, `NoiseInt`, `NoiseNumeric`. Each is used with `engine: hash` where it has engines, so that joins survive; the hash is
 //! keyed by the variable `GREENMASK_GLOBAL_SALT`.
 //!
-//! What always holds: the text is YAML, in the block style with quoted strings; a column that no rule covers is set to null, so that
-//! Greenmask, which keeps what it is not told about, denies by default as well; what cannot be said the same way is a note. Neither
+//! What always holds: the text is YAML, in the block style with quoted strings; a column that no rule covers is set to null, and a table of which nothing travels, or
+//! one of whose columns cannot be masked, is left empty, so that Greenmask, which keeps what it is not told about, denies by default as well; what cannot be said the same way is a note. Neither
 //! uniqueness nor the absence of the original is checked by Greenmask.
 
 mod column;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use column::{Transformer, transformer};
 
+use crate::closure::plan;
 use crate::rule::{Rows, Rules, TableRule};
 use crate::schema::Table;
 
@@ -34,13 +37,17 @@ pub fn configuration(tables: &[Table], rules: &Rules) -> Configuration {
     let mut notes = Vec::new();
     let mut empty = Vec::new();
     let mut parts = String::new();
+    let travels = travelling(tables, rules);
     for table in tables {
         let rule = rules.table(&table.name);
-        if rule.rows == Rows::None {
-            empty.push(format!("      - {}\n", quoted(&table.name)));
-            continue;
+        let part = match travels.contains(&table.name) {
+            true => table_part(table, &rule, &mut notes),
+            false => None,
+        };
+        match part {
+            Some(part) => parts.push_str(&part),
+            None => empty.push(format!("      - {}\n", quoted(&table.name))),
         }
-        parts.push_str(&table_part(table, &rule, &mut notes));
     }
     let mut yaml = String::from("dump:\n");
     if !empty.is_empty() {
@@ -59,7 +66,38 @@ pub fn configuration(tables: &[Table], rules: &Rules) -> Configuration {
     Configuration { yaml, notes }
 }
 
-fn table_part(table: &Table, rule: &TableRule, notes: &mut Vec<String>) -> String {
+/// The tables of a plan; where there can be none, those that a rule asks for. Greenmask dumps every table it is not told to leave out.
+fn travelling(tables: &[Table], rules: &Rules) -> BTreeSet<String> {
+    let asked = |table: &&Table| {
+        let rule = rules.table(&table.name);
+        rule != TableRule::default() && rule.rows != Rows::None
+    };
+    match plan(tables, rules) {
+        Ok(plan) => plan.tables.into_iter().map(|table| table.name).collect(),
+        Err(_) => {
+            let names = tables.iter().filter(asked);
+            names.map(|table| table.name.clone()).collect()
+        }
+    }
+}
+
+/// A table's part; none where a column cannot be said, since its original would be dumped.
+fn table_part(table: &Table, rule: &TableRule, notes: &mut Vec<String>) -> Option<String> {
+    let columns = table.columns.iter().filter(|column| !column.generated);
+    let (mut found, mut refused) = (Vec::new(), Vec::new());
+    for column in columns {
+        match transformer(column, rule.columns.get(&column.name)) {
+            Ok(transformer) => found.extend(transformer),
+            Err(reason) => refused.push(format!(
+                "`{}.{}`: {reason}; no row of `{}` is dumped",
+                table.name, column.name, table.name
+            )),
+        }
+    }
+    if !refused.is_empty() {
+        notes.extend(refused);
+        return None;
+    }
     let (schema, name) = table
         .name
         .split_once('.')
@@ -72,30 +110,22 @@ fn table_part(table: &Table, rule: &TableRule, notes: &mut Vec<String>) -> Strin
     let conditions = conditions(table, rule, (schema, name), notes);
     if !conditions.is_empty() {
         text.push_str("      subset_conds:\n");
-        for condition in conditions {
-            text.push_str(&format!("        - {}\n", quoted(&condition)));
-        }
-    }
-    let mut found = Vec::new();
-    for column in table.columns.iter().filter(|column| !column.generated) {
-        match transformer(column, rule.columns.get(&column.name)) {
-            Ok(None) => {}
-            Ok(Some(transformer)) => found.push(transformer),
-            Err(reason) => notes.push(format!("`{}.{}`: {reason}", table.name, column.name)),
-        }
+        let lines = conditions
+            .iter()
+            .map(|condition| format!("        - {}\n", quoted(condition)));
+        text.extend(lines);
     }
     notes.extend(
         found
             .iter()
             .filter_map(|transformer| transformer.note.map(str::to_owned)),
     );
-    if found.is_empty() {
-        text.push_str("      transformers: []\n");
-        return text;
-    }
-    text.push_str("      transformers:\n");
+    text.push_str(match found.as_slice() {
+        [] => "      transformers: []\n",
+        _ => "      transformers:\n",
+    });
     text.extend(found.iter().map(Transformer::text));
-    text
+    Some(text)
 }
 
 /// Which rows: the filter, and the fraction by an unkeyed hash of the key.
@@ -120,6 +150,10 @@ fn conditions(
             ));
             notes.push("fractions are decided by an unkeyed md5 of the primary key: always the same rows, but not those of a sample".to_owned());
         }
+        Rows::Needed => notes.push(format!(
+            "`{}`: all rows are dumped that references in either direction reach, not only those that are needed",
+            table.name
+        )),
         Rows::Count(_) => notes.push(format!(
             "`{}`: a number of rows cannot be said; all rows are dumped",
             table.name

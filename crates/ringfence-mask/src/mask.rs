@@ -51,20 +51,21 @@ mod tests;
 mod text;
 mod unique;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use cover::{CoverError, Problem, fits};
 pub use lists::fingerprint;
 pub use row::{MaskError, Reason, TableMasker};
 
+use crate::closure::{Plan, Treatment};
 use crate::key::Key;
-use crate::rule::Rules;
+use crate::rule::{Masker, Rule, Rules};
 use crate::schema::Table;
 
 /// The maskers of all tables of one sample.
 ///
 /// Columns that have to be unique and whose masker could collide (`name`, `phone`, `hash` shorter than 16, …) share one memory per
-/// group and form, of 16 bytes for each value: an original whose result is taken draws again. So such results also follow from the
+/// group and form, of some 30 bytes for each value: an original whose result is taken draws again. So such results also follow from the
 /// order of rows, and tables that share a group are to be masked one after the other. All other columns need no memory.
 pub struct Masking {
     tables: BTreeMap<String, TableMasker>,
@@ -90,6 +91,40 @@ impl Masking {
         Ok(Self {
             tables: maskers.collect(),
         })
+    }
+
+    /// For the tables of a plan; what the plan cuts becomes null.
+    ///
+    /// # Errors
+    /// As [`Masking::new`].
+    pub fn for_plan(
+        plan: &Plan,
+        tables: &[Table],
+        rules: &Rules,
+        key: &Key,
+    ) -> Result<Self, Vec<CoverError>> {
+        let mut rules = rules.clone();
+        for edge in &plan.edges {
+            let Treatment::Cut { columns, .. } = &edge.treatment else {
+                continue;
+            };
+            let rule = rules.tables.entry(edge.child.clone()).or_default();
+            for column in columns {
+                // What no rule covers is null already, or has its default.
+                if let Some(rule) = rule.columns.get_mut(column) {
+                    *rule = Rule::new(Masker::Null);
+                }
+            }
+        }
+        let names: BTreeSet<&str> = plan
+            .tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .collect();
+        let travelling = tables
+            .iter()
+            .filter(|table| names.contains(table.name.as_str()));
+        Self::new(&travelling.collect::<Vec<_>>(), &rules, key)
     }
 
     /// The masker of a table; it may be used on a thread of its own.

@@ -132,6 +132,18 @@ fn candidates(table: &Table, column: &Column, statistics: Statistics) -> Vec<Can
     let mut add = |text: &str, reason: &str, confidence| {
         found.push((text.to_owned(), reason.to_owned(), confidence));
     };
+    let is_word = matches!(column.kind, Kind::Boolean | Kind::Enumeration);
+    if let Some(reason) = structural(table, column).filter(|_| is_word) {
+        add("keep", &reason, Confidence::Sure);
+    }
+    // Before names are looked at for what they hold: `completion_tokens` are no secret.
+    if words::is_count(&column.name) && is_number(&column.kind) {
+        add(
+            "keep",
+            "the name says a count or an amount",
+            Confidence::Likely,
+        );
+    }
     let meaning = words::meaning(&column.name, &table.name);
     // A natural key is personal although it is a key.
     if let Some((rules, what)) = meaning {
@@ -159,13 +171,6 @@ fn candidates(table: &Table, column: &Column, statistics: Statistics) -> Vec<Can
     }
     if words::is_time_of_row(&column.name) && is_time(&column.kind) {
         add("keep", "when the row was written", Confidence::Likely);
-    }
-    if words::is_count(&column.name) && is_number(&column.kind) {
-        add(
-            "keep",
-            "the name says a count or an amount",
-            Confidence::Likely,
-        );
     }
     add(
         fitting(&column.kind),

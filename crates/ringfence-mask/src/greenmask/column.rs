@@ -53,9 +53,7 @@ pub(super) fn transformer(column: &Column, rule: Option<&Rule>) -> Result {
         Some(rule) => &rule.masker,
         None if column.nullable => &Masker::Null,
         None => {
-            return Err(
-                "no rule covers it, and it may not be null: give it a rule, or the original is dumped",
-            );
+            return Err("no rule covers it, and it may not be null: give it a rule");
         }
     };
     let new = |name| Transformer::new(name, column);
@@ -180,9 +178,7 @@ fn hash(column: &Column, length: u8) -> Result {
         Kind::Uuid => Transformer::new("RandomUuid", column).hashed(),
         Kind::Json => replace(column, "\"\""),
         _ => {
-            return Err(
-                "`hash` of this type cannot be said: use `null`, or the original is dumped",
-            );
+            return Err("`hash` of this type cannot be said: use `null` or `keep`");
         }
     }))
 }
@@ -237,9 +233,7 @@ fn number(column: &Column, change: NumberChange) -> Result {
             .with("precision", scale.unwrap_or(0).to_string())
             .noting("other numbers are moved by up to a half instead of drawn anew"),
         _ => {
-            return Err(
-                "this change of this type cannot be said: use `null`, or the original is dumped",
-            );
+            return Err("this change of this type cannot be said: use `null` or `keep`");
         }
     }))
 }

@@ -23,7 +23,7 @@ struct Moved {
 pub(super) fn write(
     (change, limits): (Option<NumberChange>, Limits),
     original: &str,
-    (permutation, draws): (&Permutation, &mut Draws),
+    (permutation, draw): (&Permutation, impl FnOnce() -> Draws),
     text: &mut String,
 ) -> Result<Made, Reason> {
     if is_no_number(original) {
@@ -35,9 +35,9 @@ pub(super) fn write(
         Some(NumberChange::Range(low, high)) => {
             let unit = 10_i128.pow(u32::try_from(moved.scale.min(18)).unwrap_or(0));
             let range = (i128::from(low) * unit, i128::from(high) * unit);
-            ranged(moved.number, range, limits.unique, (permutation, draws))?
+            ranged(moved.number, range, limits.unique, (permutation, draw))?
         }
-        Some(NumberChange::Noise(share)) => noisy(moved.number, share, limits.largest, draws),
+        Some(NumberChange::Noise(share)) => noisy(moved.number, share, limits.largest, &mut draw()),
         Some(NumberChange::Digits | NumberChange::Card) => {
             alike(moved.number, limits.largest, permutation)
         }
@@ -149,7 +149,7 @@ fn ranged(
     number: i128,
     (low, high): (i128, i128),
     unique: bool,
-    (permutation, draws): (&Permutation, &mut Draws),
+    (permutation, draw): (&Permutation, impl FnOnce() -> Draws),
 ) -> Result<i128, Reason> {
     let size = unsigned(high - low) + 1;
     if (low..=high).contains(&number) {
@@ -159,6 +159,7 @@ fn ranged(
     if unique {
         return Err(Reason::OutOfRange);
     }
+    let mut draws = draw();
     let drawn = u128::from(draws.next()) << 64 | u128::from(draws.next());
     Ok(low + i128::try_from(drawn % size).unwrap_or(0))
 }

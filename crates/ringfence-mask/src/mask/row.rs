@@ -264,17 +264,12 @@ impl Writer {
                     scale: *scale,
                     unique: self.unique,
                 };
-                let mut draws = self.function.draw(&desk.original, attempt);
+                let draw = || self.function.draw(&desk.original, attempt);
                 let change = match masker {
                     Masker::Number(change) => Some(*change),
                     _ => None,
                 };
-                number::write(
-                    (change, limits),
-                    original,
-                    (&self.permutation, &mut draws),
-                    draft,
-                )
+                number::write((change, limits), original, (&self.permutation, draw), draft)
             }
             (Masker::Number(change), Form::Real) => {
                 let mut draws = self.function.draw(&desk.original, attempt);

@@ -77,12 +77,13 @@ impl<'a> Pen<'a> {
         self.drawn(|draws, text| {
             let high = (draws.next() & !0xf000) | 0x4000;
             let low = (draws.next() & (u64::MAX >> 2)) | (1 << 63);
-            let digits = format!("{high:016x}{low:016x}");
-            for (place, digit) in digits.chars().enumerate() {
+            let both = u128::from(high) << 64 | u128::from(low);
+            for place in 0..32_u32 {
                 if matches!(place, 8 | 12 | 16 | 20) {
                     text.push('-');
                 }
-                text.push(digit);
+                let digit = u32::try_from((both >> (124 - 4 * place)) & 15).unwrap_or(0);
+                text.extend(char::from_digit(digit, 16));
             }
         });
     }

@@ -7,7 +7,7 @@ use super::{Rows, Rules, TableRule};
 /// The generation of maskers and name lists: raised whenever the same rule would give another result.
 pub const REVISION: u32 = 1;
 
-/// SHA-256, in hexadecimal, over all that decides a sample's content but the rows and the key.
+/// SHA-256, in hexadecimal, over all that decides a sample's content but the rows, their columns' types and the key.
 ///
 /// It is the same for rules that say the same in another order or spelling, and for a table that is named without being asked
 /// for anything; it differs where the outcome may differ, [`REVISION`] included. Conditions are compared as they are written, without

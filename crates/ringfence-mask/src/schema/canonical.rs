@@ -11,7 +11,8 @@ const NULL: u32 = u32::MAX;
 ///
 /// Whole numbers are decimal digits without leading zeros; exact numbers have no trailing ones; booleans are `0` and `1`; UUIDs are 32
 /// hexadecimal digits in lower case; times are `YYYY-MM-DD HH:MM:SS.ffffff` without trailing zeros; bytes are hexadecimal; text is
-/// itself, in lower case where case makes no difference, and without the blanks at its end where the column has a fixed length.
+/// itself, in lower case where case makes no difference; a UUID in a text column is a UUID. The blanks that PostgreSQL's `character(n)`
+/// pads with belong to the value: whoever compares it with another store takes them away.
 pub fn canonical(value: Value<'_>, kind: &Kind, bytes: &mut Vec<u8>) {
     let mut text = String::new();
     match value {

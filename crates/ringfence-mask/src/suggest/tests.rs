@@ -62,6 +62,8 @@ fn names_are_understood_in_several_languages() {
     assert_eq!(rule("products", "name", "text"), "text");
     assert_eq!(rule("t", "email_verified", "boolean"), "keep");
     assert_eq!(rule("t", "quantity", "int4"), "keep");
+    assert_eq!(rule("t", "completion_tokens", "bigint"), "keep");
+    assert_eq!(rule("t", "password_expired", "boolean"), "keep");
     assert_eq!(rule("t", "amount", "numeric(8,2)"), "number");
     assert_eq!(rule("t", "created_at", "timestamptz"), "keep");
     assert_eq!(rule("t", "embedding", "vector(3)"), "null");
