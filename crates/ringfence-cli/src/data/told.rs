@@ -12,15 +12,14 @@ use super::Known;
 /// What the banner says behind a resource's endpoint.
 pub(super) fn shown(known: &Known<'_>, environment: &Environment) -> Option<String> {
     let name = &environment.name;
-    let text = match (&known.verdict, &known.answer) {
-        (Some(Verdict::Own | Verdict::Moved { .. }), _) => format!("✓ marked {name}"),
-        (Some(Verdict::OwnCopy { .. }), _) => format!("a copy of {name}'s"),
-        (Some(Verdict::OthersCopy { whose, .. }), _) => {
+    let text = match known.verdict.as_ref()? {
+        Verdict::Own | Verdict::Moved { .. } => format!("✓ marked {name}"),
+        Verdict::OwnCopy { .. } => format!("a copy of {name}'s"),
+        Verdict::OthersCopy { whose, .. } => {
             format!("a copy of {}'s, quarantined", whose.environment)
         }
-        (Some(Verdict::Unmarked), _) => "unmarked".to_owned(),
-        (None, Answer::Silent(_)) => "not asked".to_owned(),
-        _ => return None,
+        Verdict::Unmarked => "unmarked".to_owned(),
+        Verdict::Others { .. } | Verdict::Emptied { .. } => return None,
     };
     Some(text)
 }

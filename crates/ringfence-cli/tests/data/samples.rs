@@ -522,6 +522,7 @@ fn no_original_is_in_any_file_of_the_target() {
 
 /// Names that need quotes, a schema of their own, and every type that a row may have.
 #[test]
+#[expect(clippy::too_many_lines, reason = "mostly SQL")]
 fn odd_names_and_types_travel_unharmed() {
     if !has("postgres") {
         return;
