@@ -80,6 +80,20 @@ pub struct Target {
     pub root: PathBuf,
 }
 
+/// A target's address without what is secret, as [`crate::marker::Found::address`] has it.
+///
+/// # Errors
+///
+/// Where the value is no address.
+pub fn shown(target: &Target) -> Result<String, AddressError> {
+    Ok(match target.kind {
+        Kind::Postgres => postgres(&target.value, Duration::from_secs(1))?.shown,
+        Kind::Sqlite => sqlite(&target.value, &target.root)?.display().to_string(),
+        Kind::Redis => redis(&target.value)?.shown(),
+        Kind::Qdrant | Kind::Http => http(&target.value)?,
+    })
+}
+
 /// Why a value is no address that can be asked. It never quotes the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -296,16 +310,14 @@ mod tests {
     use super::*;
 
     fn check(value: &str, expected: &str) {
-        let shown = match Kind::of_value(value) {
-            Some(Kind::Postgres) => postgres(value, Duration::from_secs(1)).unwrap().shown,
-            Some(Kind::Redis) => redis(value).unwrap().shown(),
-            Some(Kind::Http | Kind::Qdrant) => http(value).unwrap(),
-            Some(Kind::Sqlite) | None => sqlite(value, Path::new("/srv/app"))
-                .unwrap()
-                .display()
-                .to_string(),
+        let target = Target {
+            name: String::new(),
+            kind: Kind::of_value(value).unwrap_or(Kind::Sqlite),
+            value: Zeroizing::new(value.to_owned()),
+            key: None,
+            root: "/srv/app".into(),
         };
-        assert_eq!(shown, expected, "{value}");
+        assert_eq!(shown(&target).unwrap(), expected, "{value}");
     }
 
     #[test]

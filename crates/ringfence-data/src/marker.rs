@@ -30,7 +30,7 @@ pub struct Marker {
     pub cluster: String,
     /// What told it apart within that: the database's OID.
     pub database: String,
-    /// The address when it was marked, without credentials.
+    /// The addresses that it is known at, without credentials, a line each.
     pub address: String,
     /// When it was marked, in UTC as RFC 3339 writes it.
     pub stamped: String,
@@ -40,6 +40,21 @@ pub struct Marker {
     pub sample: String,
     /// Of which embeddings its vectors are, as JSON; empty where that is not known.
     pub vectors: String,
+}
+
+impl Marker {
+    /// Whether a person has said that this address is one of its own.
+    #[must_use]
+    pub fn is_known_at(&self, address: &str) -> bool {
+        self.address.lines().any(|known| known == address)
+    }
+
+    /// The addresses that it is known at, and one more.
+    #[must_use]
+    pub fn known_at(&self, address: &str) -> String {
+        let known = self.address.lines().filter(|known| *known != address);
+        known.chain([address]).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// The place mark, as far as a kind of resource can have one.
@@ -136,7 +151,9 @@ impl Found {
             Place::Says { mark, .. } if mark.is_empty() || !marker.mark.starts_with(mark) => {
                 State::Copy(Sign::OtherPlaceMark)
             }
-            Place::Says { .. } | Place::NotKept if marker.address != self.address => State::Moved,
+            Place::Says { .. } | Place::NotKept if !marker.is_known_at(&self.address) => {
+                State::Moved
+            }
             Place::Says { .. } | Place::NotKept => State::Original,
         }
     }
@@ -158,7 +175,7 @@ impl Found {
         if is_of_project && marker.environment == environment {
             return match state {
                 State::Moved => Verdict::Moved {
-                    address: marker.address.clone(),
+                    address: marker.address.replace('\n', ", "),
                 },
                 State::Copy(sign) => Verdict::OwnCopy { sign },
                 State::Original | State::Emptied | State::Unmarked => Verdict::Own,

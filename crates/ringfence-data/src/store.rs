@@ -19,7 +19,7 @@ pub trait Store {
     /// Where the resource does not answer, or does not let its marks be read.
     fn read(&mut self) -> Result<Found, StoreError>;
 
-    /// Writes both marks over those that are there. What only the resource knows (`cluster`, `database`, `address`) is filled in here.
+    /// Writes both marks over those that are there. What only the resource knows (`cluster`, `database`) is filled in here.
     ///
     /// # Errors
     ///

@@ -1,10 +1,8 @@
 //! `ringfence mark`: writes an environment's identity into its resources, on a person's word and never otherwise.
 
-use std::time::Duration;
-
 use ringfence_data::address::Target;
 use ringfence_data::marker::{Marker, Verdict};
-use ringfence_data::store::{self, Store, StoreError};
+use ringfence_data::store::{self, StoreError};
 use ringfence_data::vectors::Index;
 use ringfence_model::environment::Environment;
 use ringfence_model::resource::Resource;
@@ -12,12 +10,10 @@ use serde::Serialize;
 
 use crate::ambient::{self, Ambient};
 use crate::args::data::Mark;
-use crate::data::{self, Role, desk, index};
+use crate::data::desk::{self, Desk, Looked};
+use crate::data::{self, Role, index};
 use crate::failure::{Failure, exit};
-use crate::load::Loaded;
 use crate::output::{Output, columns};
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What `--json` prints of a resource.
 #[derive(Serialize)]
@@ -40,13 +36,7 @@ pub(crate) fn run(arguments: &Mark, ambient: &Ambient, output: &mut Output) -> R
         if resource.is_marked(&desk.environment) == Some(false) {
             continue;
         }
-        rows.push(one(
-            &desk.loaded,
-            &desk.environment,
-            resource,
-            &target,
-            arguments.look,
-        )?);
+        rows.push(one(&desk, resource, &target, arguments.look)?);
     }
     if arguments.json {
         return output.print_json(&rows);
@@ -74,36 +64,25 @@ pub(crate) fn run(arguments: &Mark, ambient: &Ambient, output: &mut Output) -> R
     )
 }
 
-fn one(
-    loaded: &Loaded,
-    environment: &Environment,
-    resource: &Resource,
-    target: &Target,
-    look: bool,
-) -> Result<Row, Failure> {
-    let failed = |error: StoreError| desk::failed(resource, environment, &error);
-    let mut store = store::open(target, PATIENCE).map_err(failed)?;
-    let found = store.read().map_err(failed)?;
-    let verdict = found.verdict(
-        loaded.project.name.as_deref().unwrap_or(""),
-        &environment.name,
-    );
-    let before = found.marker.unwrap_or_default();
+fn one(desk: &Desk, resource: &Resource, target: &Target, look: bool) -> Result<Row, Failure> {
+    let environment = &desk.environment;
+    let mut looked = desk.look(resource, target)?;
     let mut row = Row {
         resource: resource.name.clone(),
         kind: target.kind.name(),
-        state: data::words(&verdict, &environment.name),
+        state: data::words(&looked.verdict, &environment.name),
         marked: false,
     };
     let vectors = index::declared(resource, environment).map(|index| index.written());
     let is_up_to_date = vectors
         .as_ref()
-        .is_none_or(|wanted| !before.vectors.is_empty() && same(&before.vectors, wanted));
-    if look || (verdict == Verdict::Own && is_up_to_date) {
+        .is_none_or(|wanted| same(&looked.marker.vectors, wanted));
+    if look || (looked.verdict == Verdict::Own && is_up_to_date) {
         return Ok(row);
     }
-    may_be_marked(resource, environment, &verdict)?;
-    write(&mut *store, loaded, environment, resource, &before).map_err(failed)?;
+    may_be_marked(resource, environment, &looked.verdict)?;
+    write(desk, resource, &mut looked)
+        .map_err(|error| desk::failed(resource, environment, &error))?;
     row.marked = true;
     Ok(row)
 }
@@ -115,28 +94,37 @@ fn same(one: &str, other: &str) -> bool {
         .is_some_and(|(one, other)| one.difference(&other).is_none())
 }
 
-/// Writes new marks; what a sample wrote beside the old one stays.
+/// Writes new marks; what a sample wrote beside the old one stays, and the addresses that its own data were known at.
 pub(super) fn write(
-    store: &mut dyn Store,
-    loaded: &Loaded,
-    environment: &Environment,
+    desk: &Desk,
     resource: &Resource,
-    before: &Marker,
+    looked: &mut Looked,
 ) -> Result<(), StoreError> {
+    let Looked {
+        marker, address, ..
+    } = looked;
     let mark = store::new_mark()
         .ok_or_else(|| StoreError::Unreachable("the system gives no random bytes".to_owned()))?;
-    store.mark(&Marker {
-        project: loaded.project.name.clone().unwrap_or_default(),
+    let is_own = matches!(looked.verdict, Verdict::Own | Verdict::Moved { .. });
+    let environment = &desk.environment;
+    let written = Marker {
+        project: desk.project().to_owned(),
         environment: environment.name.clone(),
         tier: environment.tier.name().to_owned(),
         resource: resource.name.clone(),
         mark,
         stamped: ambient::now(),
-        sample: before.sample.clone(),
+        address: if is_own {
+            marker.known_at(address)
+        } else {
+            address.clone()
+        },
+        sample: marker.sample.clone(),
         vectors: index::declared(resource, environment)
-            .map_or_else(|| before.vectors.clone(), |index| index.written()),
+            .map_or_else(|| marker.vectors.clone(), |index| index.written()),
         ..Marker::default()
-    })
+    };
+    looked.store.mark(&written)
 }
 
 /// Refuses to make another environment's resource one's own.

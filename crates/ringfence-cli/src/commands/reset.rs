@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ringfence_data::address::Target;
-use ringfence_data::marker::{Marker, Verdict};
-use ringfence_data::{anew, store};
+use ringfence_data::anew;
+use ringfence_data::marker::Verdict;
+use ringfence_data::store::{self, StoreError};
 use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
 
@@ -42,16 +43,9 @@ pub(crate) fn run(
     for (resource, target) in &targets {
         anew::make(target).map_err(|error| desk::failed(resource, &desk.environment, &error))?;
         migrate(&desk, resource, ambient)?;
-        let failed = |error: store::StoreError| desk::failed(resource, &desk.environment, &error);
-        let mut store = store::open(target, PATIENCE).map_err(failed)?;
-        mark::write(
-            &mut *store,
-            &desk.loaded,
-            &desk.environment,
-            resource,
-            &Marker::default(),
-        )
-        .map_err(failed)?;
+        let mut looked = desk.look(resource, target)?;
+        mark::write(&desk, resource, &mut looked)
+            .map_err(|error| desk::failed(resource, &desk.environment, &error))?;
         output.print(&format!(
             "{}  dropped, made again, marked {name}\n",
             resource.name
@@ -66,13 +60,10 @@ pub(crate) fn run(
 /// Refuses to drop what another environment may miss: whatever is not the environment's own, a copy of it, or nobody's.
 fn may_be_dropped(desk: &desk::Desk, resource: &Resource, target: &Target) -> Result<(), Failure> {
     let own = &desk.environment.name;
-    let found = match store::open(target, PATIENCE).and_then(|mut store| store.read()) {
-        Ok(found) => found,
-        // There is nothing to be dropped where the database is not there.
-        Err(store::StoreError::Refused(why)) if why.ends_with("does not exist") => return Ok(()),
-        Err(error) => return Err(desk::failed(resource, &desk.environment, &error)),
-    };
-    let verdict = found.verdict(desk.loaded.project.name.as_deref().unwrap_or(""), own);
+    if is_missing(target) {
+        return Ok(());
+    }
+    let verdict = desk.look(resource, target)?.verdict;
     if matches!(verdict, Verdict::Own | Verdict::OwnCopy { .. }) {
         return Ok(());
     }
@@ -88,6 +79,14 @@ fn may_be_dropped(desk: &desk::Desk, resource: &Resource, target: &Target) -> Re
         _ => format!("look at what is there, and say `ringfence mark {own} {name}`"),
     };
     Err(Failure::error(exit::REFUSED, message).hint(hint).into())
+}
+
+/// Whether the server says that there is no such database: nothing has to be dropped then.
+fn is_missing(target: &Target) -> bool {
+    matches!(
+        store::open(target, PATIENCE),
+        Err(StoreError::Refused(why)) if why.ends_with("does not exist")
+    )
 }
 
 /// Starts the command that makes the schema, inside the environment, and waits for its end.

@@ -11,7 +11,6 @@ use ringfence_data::address::Target;
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::source::{self, Source};
 use ringfence_data::sample::{self, SampleError};
-use ringfence_data::store::{self, StoreError};
 use ringfence_mask::key::Key;
 use ringfence_mask::rule::Rules;
 use ringfence_model::environment::Environment;
@@ -172,12 +171,9 @@ impl Above {
             return Err(Failure::error(exit::REFUSED, "there is no such resource").into());
         };
         let environment = &self.desk.environment;
-        let failed = |error: StoreError| desk::failed(resource, environment, &error);
-        let found = store::open(&target, PATIENCE)
-            .and_then(|mut store| store.read())
-            .map_err(failed)?;
-        let project = self.desk.loaded.project.name.as_deref().unwrap_or("");
-        let verdict = found.verdict(project, &environment.name);
+        let desk::Looked {
+            verdict, marker, ..
+        } = self.desk.look(resource, &target)?;
         if matches!(
             verdict,
             Verdict::Others { .. } | Verdict::OthersCopy { .. } | Verdict::Emptied { .. }
@@ -192,9 +188,8 @@ impl Above {
                 .hint("nothing was read; correct the setting that names it")
                 .into());
         }
-        let mark = found.marker.map(|marker| marker.mark).unwrap_or_default();
         let source = source::open(&target, PATIENCE).map_err(|error| self.failed(error))?;
-        Ok((source, mark))
+        Ok((source, marker.mark))
     }
 
     fn failed(&self, error: SampleError) -> Failure {
@@ -259,7 +254,7 @@ fn key(
     ambient: &Ambient,
 ) -> Result<Key, Failure> {
     const SHORTEST: usize = 16;
-    let project = above.loaded.project.name.as_deref().unwrap_or("");
+    let project = above.project();
     let purpose = [
         "sample",
         project,

@@ -1,11 +1,8 @@
 //! `ringfence scrub`: empties what does something by itself in a copy of another environment's data.
 
-use std::time::Duration;
-
 use ringfence_data::address::Target;
 use ringfence_data::marker::Verdict;
 use ringfence_data::scrub::{self, Scrubbed};
-use ringfence_data::store;
 use ringfence_model::environment::Environment;
 use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
@@ -15,8 +12,6 @@ use crate::args::data::Scrub;
 use crate::data::{self, Role, desk};
 use crate::failure::{Error, Failure, exit};
 use crate::output::Output;
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(
     arguments: &Scrub,
@@ -63,12 +58,8 @@ fn copy(
     resource: &Resource,
     target: &Target,
 ) -> Result<Result<(), Error>, Failure> {
-    let failed = |error: store::StoreError| desk::failed(resource, &desk.environment, &error);
-    let found = store::open(target, PATIENCE)
-        .and_then(|mut store| store.read())
-        .map_err(failed)?;
+    let verdict = desk.look(resource, target)?.verdict;
     let own = &desk.environment.name;
-    let verdict = found.verdict(desk.loaded.project.name.as_deref().unwrap_or(""), own);
     let name = &resource.name;
     if !matches!(verdict, Verdict::OthersCopy { .. }) {
         let message = format!(

@@ -1,7 +1,10 @@
 //! What every command that changes data begins with: the project, the environment, its settings, and a person's word.
 
-use ringfence_data::address::Target;
-use ringfence_data::store::StoreError;
+use std::time::Duration;
+
+use ringfence_data::address::{self, Target};
+use ringfence_data::marker::{Marker, Verdict};
+use ringfence_data::store::{self, Store, StoreError};
 use ringfence_model::environment::Environment;
 use ringfence_model::resolve::Resolution;
 use ringfence_model::resource::Resource;
@@ -20,6 +23,16 @@ pub(crate) struct Desk {
     pub(crate) loaded: Loaded,
     pub(crate) environment: Environment,
     pub(crate) resolution: Resolution,
+}
+
+/// A resource with what its marks say.
+pub(crate) struct Looked {
+    pub(crate) store: Box<dyn Store>,
+    /// The data mark; an empty one where there is none.
+    pub(crate) marker: Marker,
+    pub(crate) verdict: Verdict,
+    /// Where the program finds it.
+    pub(crate) address: String,
 }
 
 /// Resolves an environment, and refuses on any error in its configuration.
@@ -59,6 +72,38 @@ pub(crate) fn named(name: &str, ambient: &Ambient) -> Result<Desk, Failure> {
 }
 
 impl Desk {
+    /// The project's name; empty where the manifest gives none.
+    pub(crate) fn project(&self) -> &str {
+        self.loaded.project.name.as_deref().unwrap_or("")
+    }
+
+    /// Where the program finds a resource: what a marker calls its own place, whoever writes it.
+    fn address(&self, resource: &Resource) -> Result<String, Failure> {
+        let targets = self.targets(Some(&resource.name), Role::Program)?;
+        let shown = targets.first().map(|(_, target)| address::shown(target));
+        match shown {
+            Some(Ok(shown)) => Ok(shown),
+            Some(Err(error)) => Err(failed(resource, &self.environment, &error.into())),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// Asks one resource for its marks, as whoever the target names.
+    pub(crate) fn look(&self, resource: &Resource, target: &Target) -> Result<Looked, Failure> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let failed = |error: StoreError| failed(resource, &self.environment, &error);
+        let mut store = store::open(target, PATIENCE).map_err(failed)?;
+        let mut found = store.read().map_err(failed)?;
+        found.address = self.address(resource)?;
+        let verdict = found.verdict(self.project(), &self.environment.name);
+        Ok(Looked {
+            store,
+            marker: found.marker.unwrap_or_default(),
+            verdict,
+            address: found.address,
+        })
+    }
+
     /// The resources that are meant, with their addresses; at least one.
     pub(crate) fn targets(
         &self,

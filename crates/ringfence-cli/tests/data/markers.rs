@@ -447,3 +447,27 @@ fn certificates_are_looked_at_where_the_address_says_so() {
     );
     check(format!("{host}?sslmode=verify-full"), false);
 }
+
+#[test]
+fn a_store_may_be_known_at_several_addresses() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let one = cluster.database("addresses_test");
+    let other = one.replace("127.0.0.1", "localhost");
+    let world = project("postgres", &[("test", &one)]);
+    mark(&world, "test");
+    world.write(".env.test", format!("DB_URL={other}\n"));
+    let (outcome, started) = try_start(&world, "test");
+    assert!(
+        started && outcome.stderr.contains("was marked at 127.0.0.1:"),
+        "{outcome:?}"
+    );
+    mark(&world, "test");
+    for address in [one, other] {
+        world.write(".env.test", format!("DB_URL={address}\n"));
+        let (outcome, started) = try_start(&world, "test");
+        assert!(started && outcome.stderr.is_empty(), "{outcome:?}");
+    }
+}

@@ -75,6 +75,20 @@ fn the_two_marks_tell_original_from_copy() {
 }
 
 #[test]
+fn several_addresses_may_be_its_own() {
+    let mut found = marked("prod");
+    let marker = found.marker.as_mut().unwrap();
+    marker.address = marker.known_at("localhost:6543/app");
+    marker.address = marker.known_at("localhost:6543/app");
+    assert_eq!(marker.address, "db:5432/app\nlocalhost:6543/app");
+    assert_eq!(found.state(), State::Original);
+    found.address = "localhost:6543/app".into();
+    assert_eq!(found.state(), State::Original);
+    found.address = "localhost:6543/ap".into();
+    assert_eq!(found.state(), State::Moved);
+}
+
+#[test]
 fn what_is_anothers_never_starts() {
     let found = marked("prod");
     for tier in [

@@ -164,7 +164,6 @@ impl Store for Postgres {
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
         let (here, _) = self.place()?;
-        let address = self.address.clone();
         let mut mark = || {
             let mut transaction = self.client.transaction()?;
             transaction.batch_execute(TABLE)?;
@@ -179,7 +178,7 @@ impl Store for Postgres {
                     &marker.mark,
                     &here.cluster,
                     &here.database,
-                    &address,
+                    &marker.address,
                     &marker.stamped,
                     &marker.scrubbed,
                     &marker.sample,

@@ -155,7 +155,6 @@ impl Store for Redis {
         let marker = Marker {
             cluster: String::new(),
             database: String::new(),
-            address: self.shown.clone(),
             ..marker.clone()
         };
         let text = serde_json::to_string(&marker)

@@ -154,7 +154,7 @@ impl Store for Sqlite {
                     &marker.mark,
                     &here.cluster,
                     &here.database,
-                    &here.address,
+                    &marker.address,
                     &marker.stamped,
                     &marker.scrubbed,
                     &marker.sample,

@@ -110,7 +110,6 @@ impl Store for Http {
         let marker = Marker {
             cluster: String::new(),
             database: String::new(),
-            address: self.base.clone(),
             ..marker.clone()
         };
         let text = serde_json::to_string(&marker)
@@ -181,7 +180,6 @@ impl Store for Qdrant {
         let marker = Marker {
             cluster: String::new(),
             database: String::new(),
-            address: self.http.base.clone(),
             ..marker.clone()
         };
         let point = json!({ "points": [{ "id": 1, "vector": [1.0], "payload": marker }] });

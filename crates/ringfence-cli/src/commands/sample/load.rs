@@ -6,11 +6,10 @@ use std::path::Path;
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::artifact::Reader;
 use ringfence_data::sample::load::{self, Present, Vectors};
-use ringfence_data::store;
 use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
 
-use super::{Meter, PATIENCE, create, failed, owned};
+use super::{Meter, create, failed, owned};
 use crate::ambient::{self, Ambient};
 use crate::args::data::{Room, SampleLoad};
 use crate::data::desk::{self, Desk};
@@ -92,11 +91,7 @@ pub(super) fn one(
 ) -> Result<(), Failure> {
     let (resource, target) = owned(below, resource)?;
     let environment = &below.environment;
-    let found = store::open(&target, PATIENCE)
-        .and_then(|mut store| store.read())
-        .map_err(|error| desk::failed(resource, environment, &error))?;
-    let project = below.loaded.project.name.as_deref().unwrap_or("");
-    let verdict = found.verdict(project, &environment.name);
+    let verdict = below.look(resource, &target)?.verdict;
     if !matches!(verdict, Verdict::Own | Verdict::Moved { .. }) {
         let message = format!(
             "`{}` is not marked as the own of `{}` ({}); nothing was changed",
