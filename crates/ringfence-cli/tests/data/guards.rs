@@ -161,7 +161,25 @@ fn a_copied_file_is_scrubbed_and_keeps_nothing_of_what_was_emptied() {
     world.refuses(&["run", "test"], &["[marker-of-a-copy]"]);
     let outcome = world.ringfence(&["scrub", "test", "--yes", "test"]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    // A quarantine holds where a start could otherwise do without a barrier.
+    let gateway = says("a mail was sent");
+    add(
+        &world,
+        ".env.test",
+        &format!("MAIL_URL=smtp://127.0.0.1:{gateway}\n"),
+    );
+    let reach = format!("cat </dev/tcp/127.0.0.1/{gateway}; echo ended");
+    let words = ["run", "test", "--no-barrier", "--", "bash", "-c", &reach];
+    let inside = world.ringfence(&words);
+    assert!(!inside.stdout.contains("a mail was sent"), "{inside:?}");
+    assert!(
+        inside.code == Some(125) || inside.stdout == "ended\n",
+        "{inside:?}"
+    );
+    let learning = world.ringfence(&["run", "test", "--learn", "--", "bash", "-c", &reach]);
+    assert!(!learning.stdout.contains("a mail was sent"), "{learning:?}");
     mark(&world, "test");
+    assert!(world.ringfence(&words).stdout.contains("a mail was sent"));
     let bytes = std::fs::read(world.path("test.db")).unwrap();
     let canary = b"canary-of-the-outbox";
     assert!(!bytes.windows(canary.len()).any(|part| part == canary));
