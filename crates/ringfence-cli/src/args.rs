@@ -134,6 +134,7 @@ resources first, and start nothing where one belongs to another environment.")]
 Examples:
   ringfence scrub staging             asks nothing of what is staging's own
   ringfence scrub staging database --yes staging
+  ringfence scrub staging --mask      masks what samples would mask, too
 
 Empties the tables that `drop` names in ringfence.toml, all or none, and writes that down beside the marker. From then on `run` starts
 with only the environment's own stores in reach; `ringfence mark` makes the copy the environment's own.")]

@@ -44,6 +44,10 @@ pub(crate) struct Scrub {
     #[arg(value_name = "RESOURCE")]
     pub(crate) resource: Option<String>,
 
+    /// Mask every column whose rule under `tables` is not `keep`, where it is
+    #[arg(long)]
+    pub(crate) mask: bool,
+
     #[command(flatten)]
     pub(crate) consent: Consent,
 }

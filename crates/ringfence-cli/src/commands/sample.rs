@@ -198,9 +198,13 @@ impl Above {
 }
 
 /// Why a sample was not made or loaded.
-fn failed(resource: &Resource, environment: &Environment, error: SampleError) -> Failure {
+pub(super) fn failed(
+    resource: &Resource,
+    environment: &Environment,
+    error: SampleError,
+) -> Failure {
     let name = &resource.name;
-    let message = format!("the sample of `{name}` stops in `{}`", environment.name);
+    let message = format!("`{name}` of `{}` was left as it is", environment.name);
     let (code, hint) = match &error {
         SampleError::Store(error) => return desk::failed(resource, environment, error),
         SampleError::Cover(_) | SampleError::Plan(_) | SampleError::Mask(_) => (

@@ -2,14 +2,19 @@
 
 use ringfence_data::address::Target;
 use ringfence_data::marker::Verdict;
-use ringfence_data::scrub::{self, Scrubbed};
+use ringfence_data::sample::key;
+use ringfence_data::scrub::{self, Scrubbed, Wanted};
+use ringfence_data::store;
+use ringfence_mask::key::Key;
+use ringfence_mask::rule::{Rows, Rules};
 use ringfence_model::environment::Environment;
 use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
 
 use crate::ambient::Ambient;
 use crate::args::data::Scrub;
-use crate::data::{self, Role, desk};
+use crate::commands::sample;
+use crate::data::{self, Role, desk, rules};
 use crate::failure::{Error, Failure, exit};
 use crate::output::Output;
 
@@ -45,8 +50,14 @@ pub(crate) fn run(
     }
     desk.consent(&arguments.consent, "scrub", ambient)?;
     for (resource, target) in copies {
-        let scrubbed = scrub::scrub(&target, &resource.drop, name)
-            .map_err(|error| desk::failed(resource, &desk.environment, &error))?;
+        let mask = mask(&desk, resource, arguments.mask)?;
+        let wanted = Wanted {
+            drop: &resource.drop,
+            mask: mask.as_ref().map(|(rules, key)| (rules, key)),
+            environment: name,
+        };
+        let scrubbed = scrub::scrub(&target, &wanted)
+            .map_err(|error| sample::failed(resource, &desk.environment, error))?;
         output.print(&told(resource, &desk.environment, &scrubbed))?;
     }
     Ok(exit::FINE)
@@ -81,11 +92,32 @@ fn copy(
     Ok(Ok(()))
 }
 
+/// The rules by which a copy is masked, and a key that nobody keeps: nothing outside of the copy has to be equal to it.
+fn mask(
+    desk: &desk::Desk,
+    resource: &Resource,
+    is_wanted: bool,
+) -> Result<Option<(Rules, Key)>, Failure> {
+    if !is_wanted {
+        return Ok(None);
+    }
+    let rules = rules::rules(resource, Rows::Needed).map_err(|diagnostics| {
+        Failure::Diagnostics(diagnostics, Box::new(desk.loaded.sources.clone()))
+    })?;
+    let words: Option<Vec<String>> = (0..4).map(|_| store::new_mark()).collect();
+    let key = words.and_then(|words| key(words.concat().as_bytes(), &["scrub"]));
+    let key = key.ok_or_else(|| Failure::error(exit::FAULT, "the system gives no random bytes"))?;
+    Ok(Some((rules, key)))
+}
+
 fn told(resource: &Resource, environment: &Environment, scrubbed: &Scrubbed) -> String {
     let (name, own) = (&resource.name, &environment.name);
     let mut text = String::new();
     for (table, rows) in &scrubbed.emptied {
         text.push_str(&format!("{name}  {table}  {rows} rows emptied\n"));
+    }
+    for (table, rows) in &scrubbed.masked {
+        text.push_str(&format!("{name}  {table}  {rows} rows masked\n"));
     }
     for table in &scrubbed.missing {
         text.push_str(&format!("{name}  {table}  is not there\n"));

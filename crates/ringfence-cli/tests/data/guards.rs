@@ -187,6 +187,86 @@ fn a_copied_file_is_scrubbed_and_keeps_nothing_of_what_was_emptied() {
     assert!(started && outcome.stderr.is_empty(), "{outcome:?}");
 }
 
+/// What is kept of a copy is masked where it is: nobody in it can be written to.
+#[test]
+fn a_copy_is_masked_where_it_is() {
+    use crate::samples::{ROWS, SCHEMA, TABLES, everything, shop};
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let prod = cluster.database("masked_prod");
+    let rows = ROWS.replace(":scale", "40");
+    cluster.sql("masked_prod", &format!("{SCHEMA}{rows}"));
+    let world = shop(&prod, &cluster.url("masked_dev"));
+    let noted = TABLES.replace("total = \"keep\"", "total = \"keep\", note = \"text\"");
+    world.write(
+        "ringfence.toml",
+        world.read("ringfence.toml").replace(TABLES, &noted),
+    );
+    mark(&world, "prod");
+    cluster.sql(
+        "postgres",
+        "CREATE DATABASE masked_dev TEMPLATE masked_prod",
+    );
+    let count = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT count(*) FROM items), (SELECT count(*) FROM returns)";
+    let before = cluster.sql("masked_dev", count);
+    let outcome = world.ringfence(&["scrub", "dev", "--mask", "--yes", "dev"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("users  400 rows masked"),
+        "{outcome:?}"
+    );
+    assert_eq!(cluster.sql("masked_dev", count), before);
+    let all = everything(cluster, "masked_dev");
+    assert!(all.contains(".invalid") && everything(cluster, "masked_prod").contains("canary"));
+    for found in ["canary", "customers.example", "Canaria", "odd signs"] {
+        assert!(!all.contains(found), "{found}");
+    }
+    // A trigger that would tell somebody of each change hears nothing, and hears again afterwards.
+    let triggers = "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'";
+    assert_eq!(cluster.sql("masked_dev", triggers), "0");
+    // A rule that does not fit leaves everything as it was.
+    cluster.sql(
+        "postgres",
+        "CREATE DATABASE masked_test TEMPLATE masked_prod",
+    );
+    world.write(
+        ".env.test",
+        format!("DB_URL={}\n", cluster.url("masked_test")),
+    );
+    let manifest = world
+        .read("ringfence.toml")
+        .replace("active = \"keep\"", "active = \"email\"");
+    world.write("ringfence.toml", manifest);
+    let outcome = world.ringfence(&["scrub", "test", "--mask", "--yes", "test"]);
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    assert!(everything(cluster, "masked_test").contains("canary outbox"));
+}
+
+#[test]
+fn a_copied_file_is_masked_where_it_is() {
+    use crate::samples::{sqlite, sqlite_schema};
+    let world = crate::samples::shop("sqlite:prod.db", "sqlite:dev.db");
+    sqlite(&world, "prod.db", &sqlite_schema());
+    sqlite(&world, "prod.db", "INSERT INTO orgs SELECT value, 'canary-org-' || value, NULL FROM generate_series(1, 3000);
+         INSERT INTO users SELECT value, value, NULL, 'canary' || value || '@customers.example', NULL, 1 FROM generate_series(1, 3000)");
+    mark(&world, "prod");
+    std::fs::copy(world.path("prod.db"), world.path("dev.db")).unwrap();
+    let outcome = world.ringfence(&["scrub", "dev", "--mask", "--yes", "dev"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(
+        sqlite(
+            &world,
+            "dev.db",
+            "SELECT count(*), count(DISTINCT email) FROM users WHERE email LIKE '%.invalid' AND typeof(id) = 'integer'"
+        ),
+        "3000|3000"
+    );
+    let bytes = std::fs::read(world.path("dev.db")).unwrap();
+    assert!(!bytes.windows(6).any(|part| part == b"canary"));
+}
+
 /// A8 of the accidents: what destroys is free only where everything may be destroyed.
 #[test]
 fn only_what_is_disposable_is_dropped() {

@@ -72,7 +72,7 @@ fn digest(outcome: &Outcome) -> &str {
 }
 
 /// Everything that a database has in it, as text.
-fn everything(cluster: &Cluster, database: &str) -> String {
+pub(crate) fn everything(cluster: &Cluster, database: &str) -> String {
     let mut dump = Command::new("/usr/lib/postgresql/15/bin/pg_dump");
     dump.args(["--data-only", &cluster.url(database)]);
     let output = dump.output().unwrap();

@@ -13,7 +13,7 @@ use ringfence_mask::schema::{Table, Value};
 use super::SampleError;
 use super::source::{Key, Scan, Source};
 pub use layout::identity;
-pub(super) use layout::text;
+pub(crate) use layout::text;
 use layout::{Canonical, Layout, Seen, canonical, kinds};
 
 /// The rows of one table that travel.

@@ -11,6 +11,8 @@ use super::SampleError;
 use crate::address::{Kind, Target};
 use crate::store::StoreError;
 
+pub(crate) use sqlite::value as sqlite_value;
+
 /// What is called with each row, its values in the order that was asked for.
 pub type Row<'a> = dyn FnMut(&[Value<'_>]) -> Result<(), SampleError> + 'a;
 

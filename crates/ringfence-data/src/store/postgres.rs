@@ -213,6 +213,25 @@ fn marker(row: &SimpleQueryRow) -> Marker {
     }
 }
 
+/// The types of a table's columns, for casting what is text.
+pub(crate) fn types(
+    client: &mut impl postgres::GenericClient,
+    table: &str,
+    names: &[String],
+) -> Result<Vec<String>, StoreError> {
+    let query = "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+    let rows = client
+        .query(query, &[&quoted(table)])
+        .map_err(|error| refused(&error))?;
+    let kind = |name: &String| {
+        let found = rows.iter().find(|row| row.get::<_, &str>(0) == name);
+        let missing = || StoreError::Unreadable(format!("`{table}` has no column `{name}`"));
+        found.map(|row| row.get(1)).ok_or_else(missing)
+    };
+    names.iter().map(kind).collect()
+}
+
 /// A name between quotes; a dot separates the schema from the table.
 pub(crate) fn quoted(name: &str) -> String {
     let parts: Vec<String> = name.splitn(2, '.').map(quoted_whole).collect();

@@ -59,7 +59,7 @@ pub(super) fn canonical<'v>(values: impl Iterator<Item = (Value<'v>, &'v Kind)>)
 }
 
 /// A value in the text form of its type; null has none.
-pub(in super::super) fn text(value: Value<'_>) -> Option<Box<str>> {
+pub(crate) fn text(value: Value<'_>) -> Option<Box<str>> {
     Some(match value {
         Value::Null => return None,
         Value::Integer(number) => number.to_string().into(),

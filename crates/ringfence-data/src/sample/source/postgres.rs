@@ -11,7 +11,6 @@ use super::super::SampleError;
 use super::super::artifact::{self, Fields};
 use super::{Key, Row, Scan, Source};
 use crate::address::Target;
-use crate::store::StoreError;
 use crate::store::postgres::{self as pg, quoted, quoted_whole, refused};
 
 /// A connection with its snapshot.
@@ -108,29 +107,6 @@ impl Postgres {
         }
         Ok(tables)
     }
-
-    /// The type of each of a table's columns, for casting keys that are text.
-    fn types(&mut self, table: &Table, names: &[String]) -> Result<Vec<String>, SampleError> {
-        let query = "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
-            WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped";
-        let client = self.connection.client();
-        let rows = client
-            .query(query, &[&quoted(&table.name)])
-            .map_err(|error| refused(&error))?;
-        let find = |name: &String| {
-            let found = rows.iter().find(|row| row.get::<_, &str>(0) == name);
-            found.map(|row| row.get(1))
-        };
-        names
-            .iter()
-            .map(|name| {
-                find(name).ok_or_else(|| {
-                    StoreError::Unreadable(format!("`{}` has no column `{name}`", table.name))
-                        .into()
-                })
-            })
-            .collect()
-    }
 }
 
 fn column(row: &postgres::Row) -> Column {
@@ -212,7 +188,7 @@ impl Source for Postgres {
         row: &mut Row<'_>,
     ) -> Result<(), SampleError> {
         const AT_ONCE: usize = 5000;
-        let types = self.types(table, by)?;
+        let types = pg::types(self.connection.client(), &table.name, by)?;
         let arrays: Vec<String> = (1..=by.len())
             .map(|n| format!("pg_catalog.unnest(${n}::text[])"))
             .collect();

@@ -132,7 +132,7 @@ impl Sqlite {
 }
 
 /// A value as it is kept; text that is no UTF-8 is passed as bytes.
-fn value(value: ValueRef<'_>) -> Value<'_> {
+pub(crate) fn value(value: ValueRef<'_>) -> Value<'_> {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number),
