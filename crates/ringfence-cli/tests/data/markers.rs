@@ -440,6 +440,17 @@ fn certificates_are_looked_at_where_the_address_says_so() {
         format!("{host}?sslmode=verify-full&sslrootcert={authority}"),
         true,
     );
+    // A password is proven without being sent, and is in no message.
+    cluster.sql("postgres", "CREATE ROLE secured LOGIN PASSWORD 'hunter2'");
+    let login = |password: &str| url.replace("app@", &format!("secured:{password}@"));
+    check(login("hunter2"), true);
+    check(login("hunter3"), false);
+    let outcome = world.ringfence(&["run", "test", "--no-barrier", "--", "true"]);
+    assert!(
+        outcome.stderr.contains("password authentication failed"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stderr.contains("hunter3"));
     // The certificate names `localhost`, and nobody whom the system trusts has signed it.
     check(
         format!("{url}?sslmode=verify-full&sslrootcert={authority}"),

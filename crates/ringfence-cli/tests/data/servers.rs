@@ -147,7 +147,7 @@ impl Cluster {
              openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.crt
              openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -CA ca.crt -CAkey ca.key -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.crt
              chmod 600 server.key; echo \"ssl = on\" >> postgresql.conf
-             printf 'local all all trust\nhostssl all all all trust\n' > pg_hba.conf"
+             printf 'local all all trust\nhostssl all secured all scram-sha-256\nhostssl all all all trust\n' > pg_hba.conf"
         ));
         Self::serve(&folder, data)
     }

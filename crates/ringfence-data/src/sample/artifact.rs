@@ -346,4 +346,30 @@ mod tests {
             Err(SampleError::Artifact(_))
         ));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_row_comes_out_as_it_went_in(rows in proptest::collection::vec(proptest::collection::vec(proptest::option::of("[^\0]*"), 1..6), 0..8)) {
+            let rows: Vec<Vec<Option<&str>>> = rows.iter().map(|row| row.iter().map(Option::as_deref).collect()).collect();
+            let slices: Vec<&[Option<&str>]> = rows.iter().map(Vec::as_slice).collect();
+            let (found, manifest) = read(&written(&slices)).unwrap();
+            let owned: Rows = rows.iter().map(|row| row.iter().map(|cell| cell.map(str::to_owned)).collect()).collect();
+            proptest::prop_assert_eq!(&found, &owned);
+            proptest::prop_assert_eq!(manifest.tables[0].rows, owned.len() as u64);
+        }
+
+        #[test]
+        fn no_bytes_are_taken_for_an_artifact_by_accident(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), place in 0_usize..4000) {
+            let mut whole = written(&[&[Some("one"), None], &[Some("two"), Some("three")]]);
+            let place = place % whole.len();
+            let end = (place + bytes.len()).min(whole.len());
+            let before = whole.clone();
+            whole.splice(place..end, bytes);
+            // Damage to the first line's own words may go unnoticed; the rows may not.
+            if let Ok((rows, _)) = read(&whole) {
+                let (known, _) = read(&before).unwrap();
+                proptest::prop_assert_eq!(rows, known);
+            }
+        }
+    }
 }
