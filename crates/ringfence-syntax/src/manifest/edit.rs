@@ -241,7 +241,7 @@ mod tests {
             |edited| {
                 edited
                     .add_key("ana", "ssh-ed25519 AAAA ana@laptop")
-                    .unwrap()
+                    .unwrap();
             },
             "[people]\nana = \"ssh-ed25519 AAAA\"\n",
         );
