@@ -309,6 +309,15 @@ fn only_what_is_disposable_is_dropped() {
     mark(&world, "test");
     let outcome = world.ringfence(&["reset", "dev", "--yes", "dev"]);
     assert_eq!(outcome.code, Some(78), "it is another's: {outcome:?}");
+    // A command that fails leaves what can be reset again.
+    let manifest = world.read("ringfence.toml");
+    world.write(
+        "ringfence.toml",
+        manifest.replace("psql -q", "false; psqll -q"),
+    );
+    let outcome = world.ringfence(&["reset", "test", "--yes", "test"]);
+    assert_eq!(outcome.code, Some(70), "{outcome:?}");
+    world.write("ringfence.toml", manifest);
     let outcome = world.ringfence(&["reset", "test", "--yes", "test"]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let tables = "SELECT string_agg(relname, ',') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
