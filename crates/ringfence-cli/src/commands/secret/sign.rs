@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_secret::seal::agent::Agent;
 use ringfence_secret::seal::{Editor, KeyError, Seal, SealError, SigningKey, Statement, sign};
 use ringfence_secret::value::Secret;
@@ -67,7 +68,8 @@ fn say_changes(about: &About<'_>, names: &[&str], output: &mut Output) {
     let removed: Vec<&str> = removed.map(String::as_str).collect();
     for (what, names) in [("new", added), ("gone", removed)] {
         if !names.is_empty() {
-            output.say(&format!("{what} since the last seal: {}", list(names)));
+            let line = format!("{what} since the last seal: {}", list(names));
+            output.say(&without_controls(&line));
         }
     }
 }
