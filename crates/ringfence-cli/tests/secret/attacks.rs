@@ -277,6 +277,28 @@ fn an_older_revision_put_back() {
     assert!(scene.world.read(SEAL).contains("revision 3"));
 }
 
+#[test]
+fn a_reader_that_nobody_named_is_told_to_whoever_seals() {
+    let scene = Scene::sealed("A=1\n");
+    let slipped = format!(
+        "sops_age__list_2__map_enc=x\nsops_age__list_2__map_recipient={}\nsops_lastmodified=",
+        scene.age("eve")
+    );
+    let sealed = scene.fine("ana", &["secret", "seal", "prod"]);
+    assert!(!sealed.stderr.contains("rotate"), "{sealed:?}");
+    let readers = scene.world.read(FILE).matches("map_recipient").count();
+    let slipped = slipped.replace("list_2", &format!("list_{readers}"));
+    scene.change(FILE, "sops_lastmodified=", &slipped);
+    let sealed = scene.fine("ana", &["secret", "seal", "prod"]);
+    assert!(
+        sealed.stderr.contains(&scene.age("eve")[..24])
+            && sealed.stderr.contains("ringfence secret rotate prod"),
+        "{sealed:?}"
+    );
+    scene.fine("ana", &["secret", "rotate", "prod"]);
+    assert!(!scene.world.read(FILE).contains(&scene.age("eve")));
+}
+
 /// Names and keys of a file that anybody wrote move no cursor and change no title.
 #[test]
 fn what_controls_a_terminal_is_not_passed_on() {

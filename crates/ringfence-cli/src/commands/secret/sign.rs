@@ -13,7 +13,9 @@ use super::newcomer;
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{One, Sealing};
 use crate::failure::{Failure, exit};
+use crate::load::SealedFile;
 use crate::output::Output;
+use crate::sealed::facts::{Facts, Readers, spoken};
 use crate::sealed::keys::{Keys, read_key, read_text};
 use crate::sealed::{self, About};
 
@@ -33,6 +35,7 @@ pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Re
         .map_err(|diagnostic| sealed::refused(loaded, *diagnostic))?;
     let names: Vec<&str> = file.names().collect();
     say_changes(&about, &names, output);
+    say_strangers(&about, sealed, ambient, output);
     if about.editors().is_none() {
         return Err(no_editors(&about, ambient).into());
     }
@@ -71,6 +74,22 @@ fn say_changes(about: &About<'_>, names: &[&str], output: &mut Output) {
             let line = format!("{what} since the last seal: {}", list(names));
             output.say(&without_controls(&line));
         }
+    }
+}
+
+/// Who can open the file and is not named: a seal says that an editor looked at it.
+fn say_strangers(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient, output: &mut Output) {
+    let Ok(file) = &sealed.file else { return };
+    let Readers::Compared { extra, .. } = Facts::of(about, (sealed, file), ambient).readers else {
+        return;
+    };
+    if !extra.is_empty() {
+        let keys: Vec<String> = extra.iter().map(|key| spoken(about.loaded, key)).collect();
+        output.say(&format!(
+            "the manifest does not let these read it, and it names them as readers: {}; `ringfence secret rotate {}` takes them out",
+            keys.join(", "),
+            about.environment.name
+        ));
     }
 }
 
