@@ -19,6 +19,8 @@ pub(super) fn add(text: &str, name: usize, spellings: &mut Vec<Spelling>) {
         }
     };
     add(Zeroizing::new(text.as_bytes().to_vec()));
+    // A terminal puts a carriage return before every line's end (`termios(3)`, ONLCR).
+    add(Zeroizing::new(text.replace('\n', "\r\n").into_bytes()));
     base64(text, &mut add);
     percent(text, &mut add);
     json(text, &mut add);

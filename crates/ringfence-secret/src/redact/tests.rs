@@ -143,6 +143,13 @@ fn lines_of_a_key_are_secrets_by_themselves() {
 }
 
 #[test]
+fn short_lines_are_found_as_a_terminal_prints_them() {
+    let secrets = [("GRID", "abcd1234\nefgh5678")];
+    check(&secrets, "abcd1234\nefgh5678", "[redacted:GRID]");
+    check(&secrets, "abcd1234\r\nefgh5678\r\n", "[redacted:GRID]\r\n");
+}
+
+#[test]
 fn common_values_are_left_alone_and_named() {
     for value in [
         "true",
