@@ -291,7 +291,7 @@ fn a_reader_that_nobody_named_is_told_to_whoever_seals() {
     scene.change(FILE, "sops_lastmodified=", &slipped);
     let sealed = scene.fine("ana", &["secret", "seal", "prod"]);
     assert!(
-        sealed.stderr.contains(&scene.age("eve")[..24])
+        sealed.stderr.contains(scene.age("eve").get(..24).unwrap())
             && sealed.stderr.contains("ringfence secret rotate prod"),
         "{sealed:?}"
     );

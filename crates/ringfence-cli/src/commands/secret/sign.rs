@@ -176,7 +176,7 @@ fn not_sealed(about: &About<'_>, error: &SealError) -> crate::failure::Error {
     let message = format!("`{}` cannot be sealed: {error}", about.path);
     let hint = match error {
         SealError::Beginning { .. } => {
-            "a later revision was seen here: take the last `.seal` file from git again"
+            "a later revision of this environment was seen here: put its last `.seal` file beside it again, from git or from where the file was"
         }
         SealError::Environment { .. } => "the `.seal` file beside it is another environment's",
         _ => "nothing was written",
