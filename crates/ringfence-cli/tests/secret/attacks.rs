@@ -299,6 +299,23 @@ fn a_reader_that_nobody_named_is_told_to_whoever_seals() {
     assert!(!scene.world.read(FILE).contains(&scene.age("eve")));
 }
 
+/// The beginning of somebody's key is nobody's.
+#[test]
+fn a_reader_that_looks_like_somebody_is_not_called_so() {
+    let scene = Scene::sealed("A=1\n");
+    let slipped = format!(
+        "sops_age__list_9__map_enc=x\nsops_age__list_9__map_recipient={}\nsops_lastmodified=",
+        scene.age("ana").get(..23).unwrap()
+    );
+    scene.change(".env.dev.enc", "sops_lastmodified=", &slipped);
+    let refused = scene.pipes("ana", &["secret", "set", "dev", "B"], "2");
+    assert_eq!(refused.code, Some(78), "{refused:?}");
+    assert!(
+        refused.stderr.contains("… (nobody under `[people]`)"),
+        "{refused:?}"
+    );
+}
+
 /// Names and keys of a file that anybody wrote move no cursor and change no title.
 #[test]
 fn what_controls_a_terminal_is_not_passed_on() {
