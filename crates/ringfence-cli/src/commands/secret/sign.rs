@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_secret::seal::agent::Agent;
 use ringfence_secret::seal::{Editor, KeyError, Seal, SealError, SigningKey, Statement, sign};
 use ringfence_secret::value::Secret;
@@ -12,7 +13,9 @@ use super::newcomer;
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{One, Sealing};
 use crate::failure::{Failure, exit};
+use crate::load::SealedFile;
 use crate::output::Output;
+use crate::sealed::facts::{Facts, Readers, spoken};
 use crate::sealed::keys::{Keys, read_key, read_text};
 use crate::sealed::{self, About};
 
@@ -32,6 +35,7 @@ pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Re
         .map_err(|diagnostic| sealed::refused(loaded, *diagnostic))?;
     let names: Vec<&str> = file.names().collect();
     say_changes(&about, &names, output);
+    say_strangers(&about, sealed, ambient, output);
     if about.editors().is_none() {
         return Err(no_editors(&about, ambient).into());
     }
@@ -67,8 +71,25 @@ fn say_changes(about: &About<'_>, names: &[&str], output: &mut Output) {
     let removed: Vec<&str> = removed.map(String::as_str).collect();
     for (what, names) in [("new", added), ("gone", removed)] {
         if !names.is_empty() {
-            output.say(&format!("{what} since the last seal: {}", list(names)));
+            let line = format!("{what} since the last seal: {}", list(names));
+            output.say(&without_controls(&line));
         }
+    }
+}
+
+/// Who can open the file and is not named: a seal says that an editor looked at it.
+fn say_strangers(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient, output: &mut Output) {
+    let Ok(file) = &sealed.file else { return };
+    let Readers::Compared { extra, .. } = Facts::of(about, (sealed, file), ambient).readers else {
+        return;
+    };
+    if !extra.is_empty() {
+        let keys: Vec<String> = extra.iter().map(|key| spoken(about.loaded, key)).collect();
+        output.say(&format!(
+            "the manifest does not let these read it, and it names them as readers: {}; `ringfence secret rotate {}` takes them out",
+            keys.join(", "),
+            about.environment.name
+        ));
     }
 }
 
@@ -155,7 +176,7 @@ fn not_sealed(about: &About<'_>, error: &SealError) -> crate::failure::Error {
     let message = format!("`{}` cannot be sealed: {error}", about.path);
     let hint = match error {
         SealError::Beginning { .. } => {
-            "a later revision was seen here: take the last `.seal` file from git again"
+            "a later revision of this environment was seen here: put its last `.seal` file beside it again, from git or from where the file was"
         }
         SealError::Environment { .. } => "the `.seal` file beside it is another environment's",
         _ => "nothing was written",
