@@ -362,6 +362,29 @@ fn an_older_revision_put_into_another_place() {
     );
 }
 
+/// Whoever could use the numbers up would keep everybody from sealing.
+#[test]
+fn a_seal_that_is_far_ahead_is_not_followed() {
+    let scene = Scene::sealed("A=1\n");
+    let seal = scene.world.read(SEAL);
+    let (text, _) = seal.split_once("-----BEGIN SSH SIGNATURE-----").unwrap();
+    let digest = "0".repeat(64);
+    let far = text
+        .replace("revision 1\n", "revision 18446744073709551614\n")
+        .replace("previous none\n", &format!("previous sha256:{digest}\n"));
+    scene.world.write("far", &far);
+    let mut command = scene.world.any_command("sh");
+    let sign = "ssh-keygen -q -Y sign -f \"$HOME/.ssh/id_ed25519\" -n ringfence-seal@1 far";
+    command.args(["-c", sign]).env("HOME", scene.home("eve"));
+    assert!(command.status().unwrap().success());
+    scene.world.write(SEAL, far + &scene.world.read("far.sig"));
+    let words = [SEAL, "no editor", "revisions ahead", "from git again"];
+    scene.fails("ana", &["secret", "seal", "prod"], 78, &words);
+    scene.world.write(SEAL, &seal);
+    scene.sets("prod", "A", "2");
+    scene.starts("ana", "prod");
+}
+
 #[test]
 fn an_older_revision_is_no_matter_in_development() {
     let scene = Scene::new();

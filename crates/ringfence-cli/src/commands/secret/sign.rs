@@ -128,11 +128,7 @@ fn made(
 ) -> Result<Seal, Failure> {
     let name = &about.environment.name;
     let editors = about.editors().ok_or_else(|| no_editors(about, ambient))?;
-    let previous = about.written_seal().map_err(|error| {
-        let message = format!("`{}.seal` cannot be followed by another: {error}", about.path);
-        Failure::error(exit::REFUSED, message)
-            .hint("take it from git again; if it is lost for good, remove it, and tell whoever has seen later revisions")
-    })?;
+    let previous = previous(about, &editors, ambient)?;
     let statement = Statement::about(name, bytes, names.iter().copied(), previous.as_ref());
     let statement = statement.and_then(|statement| statement.after(about.seen(ambient)));
     let statement = statement.map_err(|error| not_sealed(about, &error))?;
@@ -163,6 +159,41 @@ fn made(
             .hint("`ssh-add` an editor's key, or name its file with `--seal-key FILE`")
             .into()
     })
+}
+
+/// The seal that is to be followed; nothing where there is none.
+fn previous(
+    about: &About<'_>,
+    editors: &[Editor],
+    ambient: &Ambient,
+) -> Result<Option<Seal>, Failure> {
+    /// How far a seal of somebody who may not edit can be ahead of what was seen here: one that is farther was made to use the
+    /// numbers up, after which nobody could seal any more.
+    const FARTHEST_AHEAD: u64 = 1000;
+    let refused = |why: String| {
+        let message = format!("`{}.seal` cannot be followed by another: {why}", about.path);
+        let hint = "take it from git again; if it is lost for good, remove it, and tell whoever has seen later revisions";
+        Failure::error(exit::REFUSED, message).hint(hint)
+    };
+    let seal = about
+        .written_seal()
+        .map_err(|error| refused(error.to_string()))?;
+    let Some(seal) = seal else { return Ok(None) };
+    let is_editors = editors
+        .iter()
+        .any(|editor| editor.key.key_data() == seal.signer().key_data());
+    let ahead = seal
+        .statement()
+        .revision()
+        .saturating_sub(about.seen(ambient));
+    if !is_editors && ahead > FARTHEST_AHEAD {
+        let why = format!(
+            "it is signed by {}, the key of no editor, and {ahead} revisions ahead of what was seen here",
+            seal.fingerprint()
+        );
+        return Err(refused(why).into());
+    }
+    Ok(Some(seal))
 }
 
 fn no_editors(about: &About<'_>, ambient: &Ambient) -> crate::failure::Error {
