@@ -83,14 +83,39 @@ pub(crate) fn prepare(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<Start, Failure> {
+    prepared(selection, sealed::Commands::Run, ambient, output)
+}
+
+/// The same for `--explain`: nothing is started, so values that a command gives stay unknown, and that is told.
+pub(crate) fn prepare_to_explain(
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
+    prepared(selection, sealed::Commands::Leave, ambient, output)
+}
+
+fn prepared(
+    selection: &Selection,
+    commands: sealed::Commands,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
     let mut loaded = load(ambient)?.checked()?;
     let environment = match loaded.select(selection.environment(), &ambient.host) {
         Ok((environment, _)) => environment.clone(),
         Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
     };
     deny_arguments(selection, &environment)?;
-    sealed::open(&mut loaded, &environment, ambient, output)?;
-    let resolution = loaded.resolve(&environment, &ambient.host, &selection.set);
+    let left = sealed::open(&mut loaded, &environment, commands, ambient, output)?;
+    let mut resolution = loaded.resolve(&environment, &ambient.host, &selection.set);
+    if !left.is_empty() {
+        resolution.closed.retain(|name, _| !left.contains(name));
+        output.say(&format!(
+            "ringfence: nothing is started, so what commands give is not known, nor what it would reach: {}",
+            left.join(", ")
+        ));
+    }
     if resolution.is_refused() || !resolution.closed.is_empty() {
         let mut diagnostics = resolution.diagnostics;
         diagnostics.extend(sealed::still_closed(&resolution.closed));
