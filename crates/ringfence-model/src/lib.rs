@@ -19,6 +19,7 @@ pub mod people;
 pub mod project;
 pub mod resolve;
 pub mod select;
+pub mod service;
 pub mod setting;
 pub mod tier;
 pub mod value;

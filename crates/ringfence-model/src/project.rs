@@ -10,6 +10,7 @@ use ringfence_syntax::manifest::Manifest;
 use crate::egress::Egress;
 use crate::environment::{Environment, Named, named};
 use crate::people::People;
+use crate::service::{Gateway, Service};
 use crate::setting::Declaration;
 
 /// A directory tree with one set of environments.
@@ -35,6 +36,8 @@ pub struct Project {
     pub people: People,
     /// Named resources and the settings that hold their addresses.
     pub resources: Vec<Resource>,
+    /// How the gateway is served.
+    pub gateway: Gateway,
     /// `.env`, where it is a file that all environments share.
     pub shared: Option<String>,
     /// Files of the `.env` family that no environment reads, and why.
@@ -46,14 +49,18 @@ pub struct Project {
 }
 
 /// Something outside the program that it talks to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Resource {
     /// The name.
     pub name: String,
+    /// Where the manifest declares it.
+    pub place: Place,
     /// What it is.
     pub kind: Option<String>,
     /// The setting that holds its address.
     pub setting: Option<String>,
+    /// What its traffic goes through.
+    pub service: Service,
 }
 
 /// Why a file of the `.env` family is not read.

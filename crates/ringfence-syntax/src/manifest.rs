@@ -8,11 +8,13 @@ pub mod edit;
 mod excerpt;
 mod read;
 mod schema;
+mod service;
 mod validate;
 
 use ringfence_diagnostic::{Diagnostic, SourceId, Span};
 
 pub use schema::json_schema;
+pub use service::{GatewayEntry, ModelEntry, PriceEntry, ServiceEntry};
 
 /// Something written in the manifest, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Manifest {
     pub settings: Option<Vec<SettingEntry>>,
     /// `[resources.NAME]`, in order.
     pub resources: Vec<ResourceEntry>,
+    /// `[gateway]`.
+    pub gateway: GatewayEntry,
     /// `[egress]`: hosts that no setting names, per environment.
     pub egress: Vec<EgressEntry>,
     /// `[people]`: names and their public keys.
@@ -163,6 +167,8 @@ pub struct ResourceEntry {
     pub kind: Option<Spanned<String>>,
     /// `setting`: which setting holds its address.
     pub setting: Option<Spanned<String>>,
+    /// What the gateway does with its traffic.
+    pub service: ServiceEntry,
 }
 
 /// A line of `[egress]`.

@@ -10,6 +10,7 @@ use crate::discover::{self, FileRole};
 use crate::egress::Egress;
 use crate::environment::{Closeness, Environment, Files, Named, named};
 use crate::people::People;
+use crate::service::{Gateway, Service};
 use crate::setting::{Declaration, is_environment_or_tier};
 use crate::tier::Tier;
 
@@ -43,7 +44,8 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
             .map(|name| name.value.clone())
             .collect(),
         ports: manifest.ports.clone(),
-        resources: assembly.resources(declarations.as_ref()),
+        resources: assembly.resources(declarations.as_ref(), &environments),
+        gateway: assembly.gateway(declarations.as_ref(), &environments),
         environments,
         declarations,
         egress,
@@ -345,30 +347,77 @@ impl Assembly<'_> {
         }
     }
 
-    fn resources(&mut self, declarations: Option<&BTreeMap<String, Declaration>>) -> Vec<Resource> {
+    fn resources(
+        &mut self,
+        declarations: Option<&BTreeMap<String, Declaration>>,
+        environments: &[Environment],
+    ) -> Vec<Resource> {
         let Some((source, manifest)) = self.parts.manifest else {
             return Vec::new();
         };
-        for (name, declarations) in manifest
+        let settings = manifest
             .resources
             .iter()
-            .filter_map(|r| Some((r.setting.as_ref()?, declarations?)))
-        {
-            if !declarations.contains_key(&name.value) {
-                let place = Place::new(source, name.span);
-                self.diagnostics.push(undeclared_resource_setting(
-                    &name.value,
-                    place,
-                    declarations,
-                ));
-            }
+            .flat_map(|resource| resource.setting.iter().chain(&resource.service.key));
+        self.declared_settings(source, settings, declarations);
+        let mut resources = Vec::new();
+        for entry in &manifest.resources {
+            let service = entry.service.clone();
+            let service = Service::read(source, service, &mut self.diagnostics);
+            self.known_environments(source, service.named_environments(), environments);
+            resources.push(Resource {
+                name: entry.name.value.clone(),
+                place: Place::new(source, entry.name.span),
+                kind: text(entry.kind.as_ref()),
+                setting: text(entry.setting.as_ref()),
+                service,
+            });
         }
-        let resources = manifest.resources.iter().map(|resource| Resource {
-            name: resource.name.value.clone(),
-            kind: text(resource.kind.as_ref()),
-            setting: text(resource.setting.as_ref()),
-        });
-        resources.collect()
+        resources
+    }
+
+    fn gateway(
+        &mut self,
+        declarations: Option<&BTreeMap<String, Declaration>>,
+        environments: &[Environment],
+    ) -> Gateway {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Gateway::default();
+        };
+        let gateway = Gateway::new(source, manifest.gateway.clone());
+        self.declared_settings(source, manifest.gateway.secret.iter(), declarations);
+        self.known_environments(source, gateway.named_environments(), environments);
+        gateway
+    }
+
+    /// Settings that something names must be declared, where any are.
+    fn declared_settings<'a>(
+        &mut self,
+        source: SourceId,
+        named: impl Iterator<Item = &'a Spanned<String>>,
+        declarations: Option<&BTreeMap<String, Declaration>>,
+    ) {
+        let Some(declarations) = declarations else {
+            return;
+        };
+        for name in named.filter(|name| !declarations.contains_key(&name.value)) {
+            let place = Place::new(source, name.span);
+            let diagnostic = undeclared_resource_setting(&name.value, place, declarations);
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn known_environments<'a>(
+        &mut self,
+        source: SourceId,
+        named: impl Iterator<Item = &'a Spanned<String>>,
+        environments: &[Environment],
+    ) {
+        for name in named.filter(|name| !is_environment_or_tier(&name.value, environments)) {
+            let place = Place::new(source, name.span);
+            let diagnostic = unknown_environment_key(&name.value, place, environments);
+            self.diagnostics.push(diagnostic);
+        }
     }
 }
 
@@ -490,8 +539,8 @@ fn undeclared_resource_setting(
         "undeclared-setting",
         format!("`{name}` is not declared under `[settings]`"),
     )
-    .at(place, "the resource's address is looked for there")
-    .because("the resource would have no address");
+    .at(place, "it is looked for there")
+    .because("the resource would have no address, or no key");
     match spelling::closest(name, declarations.keys().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!(

@@ -7,7 +7,7 @@ use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
     AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
-    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt,
+    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt, service,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -49,6 +49,7 @@ fn manifest(root: &dyn TableLike) -> Manifest {
             .get("settings")
             .map(|_| entries(root, "settings").map(setting).collect()),
         resources: entries(root, "resources").map(resource).collect(),
+        gateway: service::gateway(root),
         egress: entries(root, "egress").map(egress).collect(),
         people: entries(root, "people")
             .map(|(name, item)| (name, one_or_several(item)))
@@ -123,7 +124,7 @@ fn ports(root: &dyn TableLike) -> Vec<u16> {
         .collect()
 }
 
-fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
+pub(super) fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
     table.iter().map(|(name, item)| {
         (
             Spanned {
@@ -214,6 +215,7 @@ fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
         name,
         kind: table.and_then(|table| text(table, "kind")),
         setting: table.and_then(|table| text(table, "setting")),
+        service: table.map(service::service).unwrap_or_default(),
     }
 }
 
@@ -228,7 +230,7 @@ fn egress((environment, item): (Spanned<String>, &Item)) -> EgressEntry {
     }
 }
 
-fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
+pub(super) fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
     let split = |table: &&dyn TableLike| table.contains_key("default") || table.contains_key("in");
     match item.as_table_like().filter(split) {
         Some(table) => PerEnvironment {
@@ -251,7 +253,7 @@ fn within<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> Vec<(Spanned<Str
         .collect()
 }
 
-fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
+pub(super) fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
     let item = table.get(key)?;
     Some(Spanned {
         value: item.as_str()?.to_owned(),
@@ -259,7 +261,7 @@ fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
     })
 }
 
-fn texts(table: &dyn TableLike, key: &str) -> Option<Vec<Spanned<String>>> {
+pub(super) fn texts(table: &dyn TableLike, key: &str) -> Option<Vec<Spanned<String>>> {
     table.get(key).and_then(Item::as_array).map(strings)
 }
 
