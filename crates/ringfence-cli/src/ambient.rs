@@ -321,6 +321,26 @@ pub(crate) fn inherited_file(folder: &Path, content: &str) -> io::Result<(OwnedF
     Ok((inherited, name))
 }
 
+/// A file in memory that the next program inherits and nobody can change, and the path under which that program can read it.
+#[cfg(target_os = "linux")]
+pub(crate) fn sealed_file(content: &str) -> io::Result<(OwnedFd, String)> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let file = memfd_create("ringfence", MemfdFlags::ALLOW_SEALING)?;
+    let mut file = fs::File::from(file);
+    file.write_all(content.as_bytes())?;
+    io::Seek::rewind(&mut file)?;
+    let all = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    fcntl_add_seals(&file, all)?;
+    let name = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok((file.into(), name))
+}
+
+/// Where there are no such files: one without a name.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn sealed_file(content: &str) -> io::Result<(OwnedFd, String)> {
+    inherited_file(Path::new("/tmp"), content)
+}
+
 /// A new folder for this user alone with one file in it; whoever reads the file removes both.
 pub(crate) fn passing_folder(folder: &Path, file: &str, content: &str) -> io::Result<PathBuf> {
     let path = folder.join(format!(".ringfence-{}", std::process::id()));

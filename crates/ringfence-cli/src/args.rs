@@ -310,6 +310,17 @@ impl BarrierLevel {
     }
 }
 
+/// Whether secrets are taken out of what a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Redact {
+    /// In staging and production, where it prints to no terminal
+    Auto,
+    /// Also on a terminal, where the command gets one of its own
+    Always,
+    /// Not at all
+    Never,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -317,6 +328,18 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) wall: Wall,
+
+    /// Take secrets out of what the command prints; `auto` does in staging and production where it prints to no terminal
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = Redact::Auto,
+        default_missing_value = "always"
+    )]
+    pub(crate) redact: Redact,
 
     /// The command and its arguments
     #[arg(last = true, required_unless_present = "explain", value_name = "CMD")]
@@ -362,6 +385,10 @@ pub(crate) struct Diff {
     /// The other
     #[arg(value_name = "ENV")]
     pub(crate) other: String,
+
+    /// Show keyed fingerprints of secrets: equal where the values are; only you on this machine can make them
+    #[arg(long)]
+    pub(crate) fingerprints: bool,
 
     /// Print JSON
     #[arg(long)]

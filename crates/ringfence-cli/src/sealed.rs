@@ -21,8 +21,41 @@ use crate::failure::Failure;
 use crate::load::{Loaded, SealedFile};
 use keys::Keys;
 
+/// The code of a refusal where no key fits.
+const NOT_OPENED: &str = "not-opened";
+
 /// Opens everything that the environment's settings need, and puts it where a resolution finds it.
 pub(crate) fn open(
+    loaded: &mut Loaded,
+    environment: &Environment,
+    ambient: &Ambient,
+    output: &mut crate::output::Output,
+) -> Result<(), Failure> {
+    open_files(loaded, environment, ambient, output)?;
+    reference::follow(loaded, environment, ambient)
+}
+
+/// Opens what keys at hand open, and says what they do not; no command is run.
+pub(crate) fn open_what_can_be(
+    loaded: &mut Loaded,
+    environment: &Environment,
+    ambient: &Ambient,
+    output: &mut crate::output::Output,
+) -> Result<(), Failure> {
+    match open_files(loaded, environment, ambient, output) {
+        Err(Failure::Diagnostics(diagnostics, _))
+            if diagnostics.iter().all(|one| one.code == NOT_OPENED) =>
+        {
+            for one in &diagnostics {
+                output.say(&format!("ringfence: {}; it stays closed", one.message));
+            }
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+fn open_files(
     loaded: &mut Loaded,
     environment: &Environment,
     ambient: &Ambient,
@@ -46,8 +79,7 @@ pub(crate) fn open(
             loaded.documents.open(&path, name, Value::new(value));
         }
     }
-    dotenvx(loaded, environment, ambient)?;
-    reference::follow(loaded, environment, ambient)
+    dotenvx(loaded, environment, ambient)
 }
 
 pub(crate) fn refused(loaded: &Loaded, diagnostic: Diagnostic) -> Failure {
@@ -232,10 +264,8 @@ impl About<'_> {
         let name = &self.environment.name;
         match error {
             OpenError::NoKey => {
-                let diagnostic = self.error(
-                    "not-opened",
-                    "is sealed for others: no key at hand opens it",
-                );
+                let diagnostic =
+                    self.error(NOT_OPENED, "is sealed for others: no key at hand opens it");
                 let diagnostic = keys
                     .problems()
                     .iter()
@@ -361,7 +391,7 @@ fn dotenvx(
                     };
                     let diagnostic = about
                         .error(
-                            "not-opened",
+                            NOT_OPENED,
                             &format!("has an encrypted value, `{name}`, that is not opened: {why}"),
                         )
                         .help(format!(
@@ -399,7 +429,7 @@ pub(crate) fn still_closed(closed: &BTreeMap<String, (Layer, Origin)>) -> Option
         }
         _ => "is sealed, and nothing opened it",
     };
-    let diagnostic = Diagnostic::error("not-opened", format!("`{name}` {what}"))
+    let diagnostic = Diagnostic::error(NOT_OPENED, format!("`{name}` {what}"))
         .because("nothing was started: the program would get the encrypted text for the value");
     Some(match origin.place() {
         Some(place) => diagnostic.at(place, "here"),

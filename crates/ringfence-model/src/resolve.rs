@@ -153,6 +153,8 @@ fn closed(candidates: &Candidates<'_>) -> BTreeMap<String, (Layer, Origin)> {
     let winners = candidates
         .iter()
         .filter_map(|(name, candidates)| Some((*name, candidates.last()?)));
+    // Whose file it is, is no setting of it.
+    let winners = winners.filter(|(name, _)| *name != variable::ENVIRONMENT);
     let closed = winners.filter(|(_, winner)| matches!(winner.input(), Input::Closed));
     closed
         .map(|(name, winner)| (name.to_owned(), (winner.layer, winner.origin)))

@@ -14,6 +14,9 @@ pub mod level;
 pub mod refusal;
 
 #[cfg(target_os = "linux")]
+pub mod screen;
+
+#[cfg(target_os = "linux")]
 mod broker;
 #[cfg(target_os = "linux")]
 mod enforce;

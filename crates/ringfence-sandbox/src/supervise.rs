@@ -325,6 +325,8 @@ impl Attempt {
             guard::look(absent, &broker);
         }
         terminal.give_back();
+        // One that came with the program's end would end this process otherwise than the program ended.
+        Signals::of(SIGNALS).forget();
         let _ = mask.restore();
         Ok(Ended {
             status: result?,

@@ -129,6 +129,16 @@ impl Signals {
         }
     }
 
+    /// Forgets those of them that wait while they are blocked: what they were sent for has ended.
+    pub(crate) fn forget(self) {
+        let waiting = self.descriptor();
+        while let Ok(descriptor) = &waiting {
+            if read_signal(std::os::fd::AsFd::as_fd(descriptor)).is_none() {
+                break;
+            }
+        }
+    }
+
     /// A descriptor from which they can be read.
     pub(crate) fn descriptor(self) -> io::Result<OwnedFd> {
         // SAFETY: the set is initialised; a result that is not -1 is a new descriptor that nobody owns.

@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::args;
 use ringfence_lint::checks;
 
-use crate::commands::show::{OriginRecord, origin_record, place, shown_value};
+use crate::commands::show::{OriginRecord, kept, origin_record, place, shown_value};
 use crate::failure::Failure;
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
@@ -193,7 +193,8 @@ fn record<'a>(one: &Explained<'a>, loaded: &'a Loaded, name: &str) -> Environmen
         value: setting
             .filter(|setting| !setting.is_secret)
             .map(|setting| setting.value.expose().to_owned()),
-        secret: setting.is_some_and(|setting| setting.is_secret),
+        secret: setting.is_some_and(|setting| setting.is_secret)
+            || one.resolution.closed.contains_key(name),
         sources: one
             .sources
             .iter()
@@ -207,6 +208,9 @@ fn paragraph(one: &Explained<'_>, loaded: &Loaded, name: &str, output: &Output) 
     let environment = output.data(Tone::Strong, &one.environment.name);
     let value = match one.resolution.settings.get(name) {
         Some(setting) => shown_value(setting),
+        None if let Some((layer, _)) = one.resolution.closed.get(name) => {
+            format!("({})", kept(*layer))
+        }
         None if one.sources.is_empty() => "not set".to_owned(),
         None => "no value".to_owned(),
     };

@@ -15,7 +15,8 @@ pub(crate) fn run(
     let wall = &arguments.wall;
     match arguments.command.split_first() {
         Some((program, rest)) => {
-            let command = start::Command::new(program, rest.to_vec());
+            let mut command = start::Command::new(program, rest.to_vec());
+            command.redact = arguments.redact;
             start.execute(&command, wall, ambient, output)
         }
         None if wall.explain => {

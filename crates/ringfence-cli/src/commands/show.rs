@@ -2,8 +2,9 @@
 
 use ringfence_diagnostic::render::{DiagnosticRecord, records};
 use ringfence_diagnostic::{Sources, diagnostic};
-use ringfence_model::layer::Origin;
-use ringfence_model::resolve::Setting;
+use ringfence_model::environment::Environment;
+use ringfence_model::layer::{Layer, Origin};
+use ringfence_model::resolve::{Resolution, Setting};
 use ringfence_model::select::By;
 use ringfence_model::value::endpoint;
 use ringfence_model::value::secrecy::MASK;
@@ -25,13 +26,16 @@ struct Record<'a> {
     diagnostics: Vec<DiagnosticRecord<'a>>,
 }
 
-/// A setting as `--json` prints it: `value` is null where it is a secret.
+/// A setting as `--json` prints it: `value` is null where it is a secret, and where it is not known without opening something.
 #[derive(Serialize)]
 struct SettingRecord<'a> {
     name: &'a str,
     value: Option<&'a str>,
     secret: bool,
     declared: bool,
+    /// What the value is kept behind: `sealed`, `encrypted` or `elsewhere`; left out where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
     #[serde(flatten)]
@@ -64,29 +68,30 @@ pub(crate) fn run(
     let resolution = loaded.resolve(environment, &ambient.host, &arguments.selection.set);
     let diagnostics = [loaded.diagnostics.as_slice(), &resolution.diagnostics].concat();
     if arguments.json {
-        let settings = resolution
-            .settings
-            .iter()
-            .map(|(name, setting)| record(name, setting, &loaded.sources));
+        let open = resolution.settings.iter();
+        let open = open.map(|(name, setting)| record(name, setting, &loaded.sources));
+        let closed = resolution.closed.iter();
+        let closed = closed.map(|(name, closed)| {
+            let declared = loaded.project.declaration(name).is_some();
+            closed_record(name, *closed, declared, &loaded.sources)
+        });
+        let mut settings: Vec<SettingRecord<'_>> = open.chain(closed).collect();
+        settings.sort_by_key(|setting| setting.name);
         output.print_json(&Record {
             environment: &environment.name,
             tier: environment.tier.name(),
             selected_by: selected_by(&by),
-            settings: settings.collect(),
+            settings,
             diagnostics: records(&diagnostics, &loaded.sources),
         })?;
     } else {
-        output.say(&format!(
-            "{} ({}), {} settings",
-            environment.name,
-            environment.tier,
-            resolution.settings.len()
-        ));
-        let rows: Vec<_> = resolution
-            .settings
-            .iter()
-            .map(|(name, setting)| row(name, setting, &loaded.sources))
-            .collect();
+        output.say(&summary(environment, &resolution));
+        let open = resolution.settings.iter();
+        let open = open.map(|(name, setting)| row(name, setting, &loaded.sources));
+        let closed = resolution.closed.iter();
+        let closed = closed.map(|(name, closed)| closed_row(name, *closed, &loaded.sources));
+        let mut rows: Vec<_> = open.chain(closed).collect();
+        rows.sort();
         let text: String = columns(&rows)
             .iter()
             .map(|cells| line(cells, output))
@@ -99,6 +104,28 @@ pub(crate) fn run(
     } else {
         exit::FINE
     })
+}
+
+fn summary(environment: &Environment, resolution: &Resolution) -> String {
+    let closed = match resolution.closed.len() {
+        0 => String::new(),
+        closed => format!(", {closed} of them opened when something is started"),
+    };
+    format!(
+        "{} ({}), {} settings{closed}",
+        environment.name,
+        environment.tier,
+        resolution.settings.len() + resolution.closed.len()
+    )
+}
+
+/// What a value that is not known here is kept behind.
+pub(crate) const fn kept(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Reference => "elsewhere",
+        Layer::Sealed => "sealed",
+        _ => "encrypted",
+    }
 }
 
 const fn selected_by(by: &By) -> &'static str {
@@ -117,6 +144,7 @@ fn record<'a>(name: &'a str, setting: &'a Setting, sources: &'a Sources) -> Sett
         value: (!setting.is_secret).then_some(value),
         secret: setting.is_secret,
         declared: setting.is_declared,
+        closed: None,
         endpoint: endpoint::Url::parse(value)
             .and_then(endpoint::Url::endpoint)
             .map(|endpoint| endpoint.to_string()),
@@ -129,11 +157,25 @@ fn record<'a>(name: &'a str, setting: &'a Setting, sources: &'a Sources) -> Sett
     }
 }
 
-pub(crate) fn origin_record(
-    layer: ringfence_model::layer::Layer,
-    origin: Origin,
-    sources: &Sources,
-) -> OriginRecord<'_> {
+fn closed_record<'a>(
+    name: &'a str,
+    (layer, origin): (Layer, Origin),
+    declared: bool,
+    sources: &'a Sources,
+) -> SettingRecord<'a> {
+    SettingRecord {
+        name,
+        value: None,
+        secret: true,
+        declared,
+        closed: Some(kept(layer)),
+        endpoint: None,
+        origin: origin_record(layer, origin, sources),
+        shadowed: Vec::new(),
+    }
+}
+
+pub(crate) fn origin_record(layer: Layer, origin: Origin, sources: &Sources) -> OriginRecord<'_> {
     let place = origin
         .place()
         .and_then(|place| Some((sources.get(place.source)?, place.span.start)));
@@ -195,6 +237,11 @@ fn row(name: &str, setting: &Setting, sources: &Sources) -> Vec<String> {
         setting.layer.name()
     );
     vec![name.to_owned(), shown_value(setting), origin]
+}
+
+fn closed_row(name: &str, (layer, origin): (Layer, Origin), sources: &Sources) -> Vec<String> {
+    let origin = format!("{} ({})", place(origin, sources), layer.name());
+    vec![name.to_owned(), format!("({})", kept(layer)), origin]
 }
 
 fn line(cells: &[String], output: &Output) -> String {

@@ -1,6 +1,8 @@
 //! What `run` and `shell` share: from a selection to a block that may be handed to a child, or a refusal.
 
 mod explain;
+mod files;
+mod screened;
 mod walled;
 
 use std::collections::BTreeSet;
@@ -23,7 +25,7 @@ use ringfence_sandbox::level::Level;
 
 use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
-use crate::args::{Selection, Wall};
+use crate::args::{Redact, Selection, Wall};
 use crate::barrier::{self, Around, Handed};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
@@ -45,6 +47,8 @@ pub(crate) struct Start {
     environment: Environment,
     resolution: Resolution,
     loaded: Loaded,
+    /// What settings with `as = "file"` are read from.
+    files: Vec<OwnedFd>,
 }
 
 /// What is to be started.
@@ -55,6 +59,8 @@ pub(crate) struct Command {
     pub(crate) kept: Option<OwnedFd>,
     /// A file that it is to find through a variable.
     pub(crate) handed: Option<Handed>,
+    /// Whether secrets are taken out of what it prints.
+    pub(crate) redact: Redact,
 }
 
 impl Command {
@@ -64,6 +70,7 @@ impl Command {
             arguments,
             kept: None,
             handed: None,
+            redact: Redact::Never,
         }
     }
 }
@@ -100,6 +107,7 @@ pub(crate) fn prepare(
         environment,
         resolution,
         loaded,
+        files: Vec::new(),
     })
 }
 
@@ -219,12 +227,15 @@ fn say_ignored(
 impl Start {
     /// Starts a command inside the environment, and ends as it ends.
     pub(crate) fn execute(
-        self,
+        mut self,
         command: &Command,
         wall: &Wall,
         ambient: &Ambient,
         output: &mut Output,
     ) -> Result<u8, Failure> {
+        if !wall.explain {
+            self.hand_files()?;
+        }
         if let Some(limit) = ambient::block_limit()
             && let Some(reason) =
                 over_limit(&self.block, &command.program, &command.arguments, &limit)
@@ -246,6 +257,9 @@ impl Start {
         if wall.explain {
             let plan = barrier::plan(&around, &command.program, None);
             return explain::print(&plan, demand, agent, wall.json, output);
+        }
+        if let Some(ended) = screened::screened(&self, command.redact)? {
+            return Ok(ended);
         }
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(command, "no barrier", ambient, output));

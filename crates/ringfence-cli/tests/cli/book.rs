@@ -108,13 +108,19 @@ fn codes() -> BTreeSet<String> {
     for (_, code) in
         sources.filter(|(path, _)| path.components().any(|folder| folder.as_os_str() == "src"))
     {
-        for call in ["Diagnostic::error(", "Diagnostic::warning("] {
+        let calls = [
+            "Diagnostic::error(",
+            "Diagnostic::warning(",
+            ".error(",
+            "NOT_OPENED: &str = ",
+        ];
+        for call in calls {
             for after in code.split(call).skip(1) {
                 let word = after
                     .trim_start()
                     .strip_prefix('"')
                     .and_then(|rest| rest.split('"').next());
-                codes.extend(word.map(str::to_owned));
+                codes.extend(word.filter(|word| !word.contains(' ')).map(str::to_owned));
             }
         }
     }

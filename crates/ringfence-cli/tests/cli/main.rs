@@ -9,6 +9,7 @@
 )]
 
 mod accidents;
+mod as_file;
 mod barrier;
 mod book;
 mod canary;
@@ -17,6 +18,7 @@ mod compare;
 mod example;
 mod floor_plan;
 mod init;
+mod redact;
 mod run;
 mod select;
 mod shell;

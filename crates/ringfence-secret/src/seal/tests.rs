@@ -246,80 +246,83 @@ fn refused(from: &str, to: &str) -> String {
     Seal::parse(text.as_bytes()).unwrap_err().to_string()
 }
 
+/// What is changed into what, and why that is refused.
+const MALFORMED: [(&str, &str, &str); 14] = [
+    (
+        "seal 1",
+        "seal 2",
+        "line 1 of the seal is not `ringfence-seal 1`",
+    ),
+    (
+        "environment prod",
+        "environment ",
+        "line 2 of the seal is not `environment <name>`",
+    ),
+    (
+        "revision 1",
+        "revision one",
+        "line 3 of the seal is not `revision <number>`",
+    ),
+    (
+        "file sha256:",
+        "file sha256:0",
+        "line 4 of the seal is not `file sha256:<digest>`",
+    ),
+    (
+        "previous none",
+        "previous ",
+        "line 5 of the seal is not `previous sha256:<digest>, or none`",
+    ),
+    (
+        "name DATABASE_URL",
+        "extra x",
+        "line 7 of the seal is not `name <name>`",
+    ),
+    (
+        "revision 1",
+        "revision 2",
+        "revision 2 and the previous seal do not fit: exactly revision 1 has none",
+    ),
+    (
+        "name API",
+        "name OPI",
+        "the seal was changed: it is not written in the one way that seals are",
+    ),
+    (
+        "name API",
+        "name AAA",
+        "the seal's signature is not valid: the seal was changed after it was signed",
+    ),
+    (
+        "prod",
+        "dev",
+        "the seal's signature is not valid: the seal was changed after it was signed",
+    ),
+    (
+        "-----BEGIN",
+        "----BEGIN",
+        "the seal's signature is malformed: there is none",
+    ),
+    (
+        "-----END",
+        "----END",
+        "the seal's signature is malformed: it does not begin and end as it must",
+    ),
+    (
+        "U1NIU0lH",
+        "U1NIU0l=",
+        "the seal's signature is malformed: it is not base64",
+    ),
+    (
+        "U1NIU0lH",
+        "U1NIU0lI",
+        "the seal's signature is malformed: it is not of version 1 of its format",
+    ),
+];
+
 #[test]
 fn says_what_is_malformed() {
-    for (from, to, expected) in [
-        (
-            "seal 1",
-            "seal 2",
-            "line 1 of the seal is not `ringfence-seal 1`",
-        ),
-        (
-            "environment prod",
-            "environment ",
-            "line 2 of the seal is not `environment <name>`",
-        ),
-        (
-            "revision 1",
-            "revision one",
-            "line 3 of the seal is not `revision <number>`",
-        ),
-        (
-            "file sha256:",
-            "file sha256:0",
-            "line 4 of the seal is not `file sha256:<digest>`",
-        ),
-        (
-            "previous none",
-            "previous ",
-            "line 5 of the seal is not `previous sha256:<digest>, or none`",
-        ),
-        (
-            "name DATABASE_URL",
-            "extra x",
-            "line 7 of the seal is not `name <name>`",
-        ),
-        (
-            "revision 1",
-            "revision 2",
-            "revision 2 and the previous seal do not fit: exactly revision 1 has none",
-        ),
-        (
-            "name API",
-            "name OPI",
-            "the seal was changed: it is not written in the one way that seals are",
-        ),
-        (
-            "name API",
-            "name AAA",
-            "the seal's signature is not valid: the seal was changed after it was signed",
-        ),
-        (
-            "prod",
-            "dev",
-            "the seal's signature is not valid: the seal was changed after it was signed",
-        ),
-        (
-            "-----BEGIN",
-            "----BEGIN",
-            "the seal's signature is malformed: there is none",
-        ),
-        (
-            "-----END",
-            "----END",
-            "the seal's signature is malformed: it does not begin and end as it must",
-        ),
-        (
-            "U1NIU0lH",
-            "U1NIU0l=",
-            "the seal's signature is malformed: it is not base64",
-        ),
-        (
-            "U1NIU0lH",
-            "U1NIU0lI",
-            "the seal's signature is malformed: it is not of version 1 of its format",
-        ),
-    ] {
+    for (from, to, expected) in MALFORMED {
         assert_eq!(refused(from, to), expected, "{from} → {to}");
     }
 }

@@ -40,7 +40,12 @@ pub(super) fn start(
         program: command.program.clone(),
         arguments: command.arguments.clone(),
         variables: start.block.variables.clone().into_iter().collect(),
-        kept: command.kept.iter().map(AsRawFd::as_raw_fd).collect(),
+        kept: command
+            .kept
+            .iter()
+            .chain(&start.files)
+            .map(AsRawFd::as_raw_fd)
+            .collect(),
     };
     let tell = teller(&start, plan, wall, ambient);
     match ringfence_sandbox::start(plan, sandboxed, (demand.wanted, weakest), tell) {
