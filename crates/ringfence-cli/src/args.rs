@@ -1,5 +1,6 @@
 //! The arguments as typed. Doc comments are the help.
 
+pub(crate) mod gateway;
 pub(crate) mod secret;
 
 use std::ffi::OsString;
@@ -116,6 +117,16 @@ Examples:
   ringfence secret verify                          needs no key; for CI")]
     Secret(Box<secret::Secret>),
 
+    /// Serve an environment's HTTP and LLM traffic: keys put in, models mapped, requests limited and recorded
+    #[command(after_help = "\
+Examples:
+  ringfence gateway dev                              serve until Ctrl-C; records go to standard output
+  ringfence gateway prod --listen 0.0.0.0:8080 --records /var/log/gateway.jsonl
+  ringfence gateway token dev web                    the token that the caller `web` sends as its API key
+
+SIGHUP, or a change of the project's files, loads the configuration anew; what is refused leaves the old one in place.")]
+    Gateway(Box<gateway::Gateway>),
+
     /// Write ringfence.toml from what is there; change no other file
     #[command(after_help = "Examples:\n  ringfence init --dry-run\n  ringfence init")]
     Init(Init),
@@ -149,9 +160,12 @@ impl Command {
             Self::Doctor(arguments) => arguments.json,
             Self::Check(arguments) => arguments.format() == Format::Json,
             Self::Secret(arguments) => arguments.action.prints_json(),
-            Self::Run(_) | Self::Shell(_) | Self::Init(_) | Self::Completions(_) | Self::Man(_) => {
-                false
-            }
+            Self::Gateway(_)
+            | Self::Run(_)
+            | Self::Shell(_)
+            | Self::Init(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }
@@ -229,7 +243,7 @@ pub(crate) enum MinSeverity {
 }
 
 /// Which environment, and what is set on top of it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Selection {
     /// The environment: its name, an alias, or another word for its tier
     #[arg(value_name = "ENV")]
@@ -245,6 +259,15 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// An environment, and nothing set on top of it.
+    pub(crate) fn of(environment: &str) -> Self {
+        Self {
+            environment: Some(environment.to_owned()),
+            option: None,
+            set: Vec::new(),
+        }
+    }
+
     pub(crate) fn environment(&self) -> Option<&str> {
         self.environment.as_deref().or(self.option.as_deref())
     }

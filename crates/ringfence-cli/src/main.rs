@@ -6,6 +6,7 @@ mod args;
 mod barrier;
 mod commands;
 mod failure;
+mod gateway;
 mod gather;
 mod load;
 mod output;
@@ -47,6 +48,7 @@ fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, f
         Command::Explain(arguments) => commands::explain::run(&arguments, ambient, output),
         Command::Diff(arguments) => commands::diff::run(&arguments, ambient, output),
         Command::Secret(arguments) => commands::secret::run(&arguments.action, ambient, output),
+        Command::Gateway(arguments) => commands::gateway::run(&arguments, ambient, output),
         Command::Init(arguments) => commands::init::run(&arguments, ambient, output),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, ambient, output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),

@@ -119,5 +119,6 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// An error as OpenAI's clients read it.
 pub(crate) fn error_json(kind: &str, code: &str, message: &str) -> String {
-    json!({ "error": { "message": message, "type": kind, "param": null, "code": code } }).to_string()
+    json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
+        .to_string()
 }

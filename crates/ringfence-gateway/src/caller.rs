@@ -46,6 +46,18 @@ impl CallerKey {
         }
     }
 
+    /// The key of an environment of a project, drawn from a secret that several of them may share.
+    #[must_use]
+    pub fn derived(secret: &[u8], project: &str, environment: &str) -> Self {
+        let mut mac = keyed(secret);
+        for part in ["ringfence gateway 1", project, environment] {
+            mac.update(part.as_bytes());
+            mac.update(&[0]);
+        }
+        let key = Zeroizing::new(mac.finalize().into_bytes().to_vec());
+        Self::new(environment, key)
+    }
+
     /// The token of a caller; `None` where the name has other characters than ASCII letters, digits, `-` and `_`, or more than 64.
     #[must_use]
     pub fn token(&self, caller: &str) -> Option<Zeroizing<String>> {
@@ -79,11 +91,15 @@ impl CallerKey {
     }
 
     fn mac(&self, names: &str) -> Hmac<Sha256> {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length is a key");
+        let mut mac = keyed(&self.key);
         mac.update(names.as_bytes());
         mac
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    Hmac::new_from_slice(key).expect("any length is a key")
 }
 
 fn is_name(name: &str) -> bool {
@@ -135,6 +151,16 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_secret_gives_each_environment_a_key_of_its_own() {
+        let key = |project, environment| CallerKey::derived(b"shared", project, environment);
+        let token = key("shop", "dev").token("web").unwrap();
+        assert_eq!(key("shop", "dev").caller(&token), Ok("web"));
+        assert!(key("blog", "dev").caller(&token).is_err());
+        let renamed = token.replace("rf.dev.", "rf.prod.");
+        assert!(key("shop", "prod").caller(&renamed).is_err());
+    }
+
+    #[test]
     fn what_is_no_token_is_refused() {
         let dev = key("dev", b"one");
         let token = dev.token("web").unwrap();
@@ -144,7 +170,13 @@ mod tests {
         let renamed = token.replace(".web.", ".ops.");
         let short = token.get(..token.len() - 2).unwrap();
         let plus = token.get(..token.len() - 2).unwrap().to_owned() + "+1";
-        for forged in [renamed.as_str(), short, &plus, "rf.dev.web.", "rf.dev.web.é"] {
+        for forged in [
+            renamed.as_str(),
+            short,
+            &plus,
+            "rf.dev.web.",
+            "rf.dev.web.é",
+        ] {
             assert_eq!(
                 dev.caller(forged),
                 Err(TokenError::Forged("dev".to_owned())),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::header::HeaderName;
-use zeroize::Zeroizing;
+use ringfence_secret::redact::Patterns;
 
 pub use address::{Address, AddressError, Upstream};
 pub use refusal::{Refused, refusals};
@@ -31,7 +31,7 @@ pub struct Config {
     /// Gives out tokens of callers, and knows them again.
     pub callers: CallerKey,
     /// The environment's secrets, which no record may hold.
-    pub secrets: Scrubber,
+    pub secrets: Patterns,
     /// What a production gateway may do without, in the manifest's words.
     pub allowances: Allowances,
 }
@@ -146,9 +146,6 @@ impl Config {
         all.next().filter(|_| all.next().is_none())
     }
 }
-
-/// A secret's text, kept where it is cleared.
-pub type Secret = Zeroizing<String>;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! Keys of upstreams: put into requests, and taken out of whatever comes back.
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 /// The key of an upstream, and the header that carries it.
@@ -51,10 +51,12 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
-/// Takes secrets out of bytes. Each is replaced by asterisks of its length, so that lengths that were announced stay true.
+/// Takes keys out of bytes. Each is replaced by asterisks of its length, so that lengths that were announced stay true.
+///
+/// `ringfence_secret::redact`, which the records go through, names what it takes out and so changes lengths.
 pub struct Scrubber {
+    /// Longest first.
     forms: Vec<Zeroizing<Vec<u8>>>,
-    automaton: Option<AhoCorasick>,
 }
 
 /// Secrets shorter than this are not looked for: they would be found everywhere.
@@ -68,24 +70,16 @@ impl Scrubber {
             .filter(|secret| secret.len() >= SHORTEST)
             .flat_map(forms)
             .collect();
-        forms.sort_unstable_by(|one, other| one.as_slice().cmp(other));
+        forms.sort_unstable_by(|one, other| (other.len(), other.as_slice()).cmp(&(one.len(), one)));
         forms.dedup();
-        let automaton = (!forms.is_empty()).then(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(forms.iter().map(|form| form.as_slice()))
-                .ok()
-        });
-        Self {
-            forms,
-            automaton: automaton.flatten(),
-        }
+        Self { forms }
     }
 
     /// Whether any is in there.
     pub(crate) fn finds(&self, bytes: &[u8]) -> bool {
-        let automaton = self.automaton.as_ref();
-        automaton.is_some_and(|automaton| automaton.is_match(bytes))
+        self.forms
+            .iter()
+            .any(|form| memmem::find(bytes, form).is_some())
     }
 
     /// The bytes without the secrets.
@@ -98,25 +92,13 @@ impl Scrubber {
         clean.into()
     }
 
-    /// The text without the secrets.
-    pub(crate) fn scrub_text(&self, text: String) -> String {
-        if !self.finds(text.as_bytes()) {
-            return text;
-        }
-        let mut clean = text.into_bytes();
-        self.mask(&mut clean);
-        // Whole secrets were replaced by ASCII, so that what is left is UTF-8 as before.
-        String::from_utf8(clean).unwrap_or_default()
-    }
-
     fn mask(&self, bytes: &mut [u8]) {
-        let Some(automaton) = &self.automaton else {
-            return;
-        };
-        let found: Vec<_> = automaton.find_iter(&*bytes).map(|found| found.range()).collect();
-        for range in found {
-            if let Some(secret) = bytes.get_mut(range) {
-                secret.fill(b'*');
+        for form in &self.forms {
+            let found: Vec<usize> = memmem::find_iter(bytes, form.as_slice()).collect();
+            for start in found {
+                if let Some(secret) = bytes.get_mut(start..start + form.len()) {
+                    secret.fill(b'*');
+                }
             }
         }
     }
@@ -136,7 +118,9 @@ impl Scrubber {
 /// A secret as it is, as JSON strings write it, and as URLs do.
 fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let json = serde_json::to_string(secret).unwrap_or_default();
-    let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'));
     let json = inner.unwrap_or_default().to_owned();
     let slashed = json.replace('/', "\\/");
     let percent = secret.bytes().map(|byte| match byte {
@@ -149,7 +133,7 @@ fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
     all.map(|form| Zeroizing::new(form.into_bytes())).into()
 }
 
-/// Takes secrets out of a stream, also where they are cut by its pieces.
+/// Takes keys out of a stream, also where they are cut by its pieces.
 #[derive(Default)]
 pub(crate) struct StreamScrub {
     held: Vec<u8>,
@@ -177,6 +161,10 @@ impl StreamScrub {
 mod tests {
     use super::*;
 
+    fn text(bytes: &Bytes) -> String {
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
     const KEY: &str = "sk_live_a/b+c\"d";
 
     #[test]
@@ -188,17 +176,17 @@ mod tests {
             r#"{"k":"sk_live_a\/b+c\"d"}"#,
             "?k=sk_live_a%2Fb%2Bc%22d&",
         ] {
-            let clean = scrubber.scrub_text(echo.to_owned());
+            let clean = text(&scrubber.scrub(Bytes::from(echo)));
             assert!(!clean.contains("sk_live"), "{clean}");
             assert_eq!(clean.len(), echo.len());
         }
-        assert_eq!(scrubber.scrub_text("short".to_owned()), "short");
+        assert_eq!(scrubber.scrub(Bytes::from("short")), "short");
     }
 
     #[test]
     fn pieces_of_any_size_hide_nothing() {
         let text = format!("{KEY} and {KEY}{KEY} sk_live_a/ sk_live_a/b+c");
-        let expected = Scrubber::new([KEY]).scrub_text(text.clone());
+        let expected = Scrubber::new([KEY]).scrub(Bytes::from(text.clone()));
         for size in 1..text.len() {
             let scrubber = Scrubber::new([KEY]);
             let mut stream = StreamScrub::default();
@@ -207,7 +195,7 @@ mod tests {
                 passed.extend(stream.push(&scrubber, Bytes::copy_from_slice(piece)));
             }
             passed.extend(stream.finish());
-            assert_eq!(String::from_utf8(passed).unwrap(), expected, "{size}");
+            assert_eq!(passed, expected, "{size}");
         }
     }
 
@@ -215,11 +203,15 @@ mod tests {
     fn a_key_with_a_line_end_is_no_header() {
         assert!(InjectedKey::new(None, "a\nb").is_err());
         let mut headers = HeaderMap::new();
-        InjectedKey::new(None, "abc").unwrap().put_into(&mut headers);
+        InjectedKey::new(None, "abc")
+            .unwrap()
+            .put_into(&mut headers);
         assert_eq!(headers["authorization"], "Bearer abc");
         assert!(headers["authorization"].is_sensitive());
         let named = HeaderName::from_static("x-api-key");
-        InjectedKey::new(Some(named), "abc").unwrap().put_into(&mut headers);
+        InjectedKey::new(Some(named), "abc")
+            .unwrap()
+            .put_into(&mut headers);
         assert_eq!(headers["x-api-key"], "abc");
     }
 }

@@ -4,30 +4,45 @@
 //! and settled after it. Per second, minute and hour a bucket refills all the time (the generic cell rate algorithm, ITU-T I.371);
 //! per day and month, and for money always, it is a window of the calendar, in UTC.
 
+pub mod book;
 mod bucket;
 pub mod calendar;
 pub mod memory;
+pub mod redis;
 pub mod rule;
 
 use std::time::Duration;
 
 use memory::Memory;
+use redis::Redis;
 use rule::{Rule, Unit};
 
 /// Where the buckets are.
 pub enum Store {
     /// In this process.
     Memory(Memory),
+    /// In a Redis that several gateways share.
+    Redis(Box<Redis>),
+}
+
+/// Why a request takes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeError {
+    /// It does not fit.
+    Denied(Denied),
+    /// The store cannot be asked, and the environment's word for that is to deny.
+    Lost,
 }
 
 impl Store {
     /// Takes from all buckets or from none.
     ///
     /// # Errors
-    /// The first claim that does not fit.
-    pub fn take(&self, claims: Vec<Claim>) -> Result<Grant, Denied> {
+    /// The first claim that does not fit, or that nobody can tell.
+    pub async fn take(&self, claims: Vec<Claim>) -> Result<Grant, TakeError> {
         match self {
-            Self::Memory(memory) => memory.take(claims, memory.now()),
+            Self::Memory(memory) => memory.take(claims, memory.now()).map_err(TakeError::Denied),
+            Self::Redis(redis) => redis.take(claims).await,
         }
     }
 
@@ -35,6 +50,7 @@ impl Store {
     pub fn settle(&self, grant: Grant, cost: Option<Cost>) {
         match self {
             Self::Memory(memory) => memory.settle(grant, cost, memory.now()),
+            Self::Redis(redis) => redis.settle(grant, cost),
         }
     }
 }
@@ -78,6 +94,8 @@ pub struct Cost {
 #[derive(Debug, Default)]
 pub struct Grant {
     taken: Vec<Taken>,
+    /// In a shared store: the name of the places that are held, and whether the store itself gave them.
+    lease: Option<String>,
     /// How each bucket stands afterwards.
     pub standings: Vec<Standing>,
 }
@@ -125,7 +143,13 @@ impl Rule {
     /// What a request takes from this rule's bucket.
     #[must_use]
     pub fn claim(&self, demand: Demand<'_>) -> Claim {
-        let part = |wanted: bool, name: &str| if wanted { name.to_owned() } else { "*".to_owned() };
+        let part = |wanted: bool, name: &str| {
+            if wanted {
+                name.to_owned()
+            } else {
+                "*".to_owned()
+            }
+        };
         let key = format!(
             "rf:{}:{}:{}:{}:{}",
             demand.environment,

@@ -8,11 +8,11 @@ pub mod writer;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ringfence_secret::redact::Patterns;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::Level;
-use crate::key::Scrubber;
 
 /// A request as it is written down.
 #[derive(Debug, Default, Serialize)]
@@ -38,13 +38,19 @@ pub(crate) struct Line {
     pub(crate) error: Option<String>,
     #[serde(rename = "server.address", skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<String>,
-    #[serde(rename = "http.request.resend_count", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "http.request.resend_count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) resend: Option<u64>,
     #[serde(rename = "ringfence.attempts")]
     pub(crate) attempts: u32,
     #[serde(rename = "ringfence.duration_ms")]
     pub(crate) duration_ms: f64,
-    #[serde(rename = "ringfence.first_byte_ms", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "ringfence.first_byte_ms",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) first_byte_ms: Option<f64>,
     #[serde(flatten)]
     pub(crate) model: Option<ModelLine>,
@@ -62,51 +68,85 @@ pub(crate) struct ModelLine {
     /// As the caller names it.
     #[serde(rename = "ringfence.model")]
     pub(crate) asked: String,
-    #[serde(rename = "gen_ai.request.model", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.request.model",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) sent: Option<String>,
-    #[serde(rename = "gen_ai.request.max_tokens", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.request.max_tokens",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) max_tokens: Option<u64>,
     #[serde(rename = "ringfence.stream")]
     pub(crate) is_stream: bool,
-    #[serde(rename = "gen_ai.response.model", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.response.model",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) answered: Option<String>,
     #[serde(rename = "gen_ai.response.id", skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
-    #[serde(rename = "gen_ai.response.finish_reasons", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        rename = "gen_ai.response.finish_reasons",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub(crate) finish_reasons: Vec<String>,
-    #[serde(rename = "gen_ai.usage.input_tokens", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.usage.input_tokens",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) input: Option<u64>,
-    #[serde(rename = "gen_ai.usage.output_tokens", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.usage.output_tokens",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) output: Option<u64>,
     /// Whether the tokens are the gateway's estimate, because the upstream told none.
-    #[serde(rename = "ringfence.usage_estimated", skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        rename = "ringfence.usage_estimated",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub(crate) is_estimated: bool,
     /// In millionths.
-    #[serde(rename = "ringfence.cost_micros", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "ringfence.cost_micros",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) cost: Option<u64>,
 }
 
 /// The texts, where everything is recorded.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Texts {
-    #[serde(rename = "gen_ai.input.messages", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.input.messages",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) input: Option<Box<RawValue>>,
-    #[serde(rename = "gen_ai.output.messages", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "gen_ai.output.messages",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) output: Option<String>,
 }
 
 impl Line {
     /// The line with its end, without secrets; `None` where nothing is to be written down.
-    pub(crate) fn written(mut self, level: Level, secrets: &Scrubber) -> Option<String> {
+    pub(crate) fn written(mut self, level: Level, secrets: &Patterns) -> Option<String> {
         match level {
             Level::None => return None,
             Level::Metadata => self.texts = None,
             Level::Full => {}
         }
         self.time = timestamp(SystemTime::now());
-        let mut text = serde_json::to_string(&self).ok()?;
-        text.push('\n');
-        Some(secrets.scrub_text(text))
+        let text = serde_json::to_string(&self).ok()?;
+        let mut clean = Vec::with_capacity(text.len() + 1);
+        let mut stream = secrets.stream();
+        stream.pass(text.as_bytes(), &mut clean);
+        stream.finish(&mut clean);
+        clean.push(b'\n');
+        String::from_utf8(clean).ok()
     }
 }
 
@@ -133,7 +173,11 @@ const fn date(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let year = year_of_era + days / 146_097 * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }
@@ -156,26 +200,32 @@ mod tests {
             (1_709_208_000, "2024-02-29T12:00:00.000Z"),
             (4_102_444_799, "2099-12-31T23:59:59.000Z"),
         ] {
-            assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+            assert_eq!(
+                timestamp(UNIX_EPOCH + Duration::from_secs(seconds)),
+                expected
+            );
         }
     }
 
     #[test]
     fn secrets_stay_out_of_full_records_too() {
-        let secrets = Scrubber::new(["hunter2hunter2"]);
+        let secrets = Patterns::new([("PASSWORD", "hunter2/Hunter2")]);
         let line = |level| {
             let line = Line {
-                path: "/x?hunter2hunter2".to_owned(),
+                path: "/x?hunter2/Hunter2".to_owned(),
                 texts: Some(Texts {
                     input: None,
-                    output: Some("my password is hunter2hunter2".to_owned()),
+                    output: Some("my password is hunter2/Hunter2".to_owned()),
                 }),
                 ..Line::default()
             };
             line.written(level, &secrets)
         };
         let full = line(Level::Full).unwrap();
-        assert!(full.contains("my password is **************") && !full.contains("hunter2"), "{full}");
+        assert!(
+            full.contains("my password is [redacted:PASSWORD]") && !full.contains("unter2"),
+            "{full}"
+        );
         assert!(!line(Level::Metadata).unwrap().contains("password"));
         assert_eq!(line(Level::None), None);
     }

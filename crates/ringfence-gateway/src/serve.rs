@@ -10,6 +10,7 @@ mod relay;
 mod route;
 mod watch;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +27,8 @@ use tokio::sync::Semaphore;
 use crate::answer::{Body, BodyError};
 use crate::config::Config;
 use crate::limit::Store;
-use crate::limit::memory::Memory;
+use crate::limit::book::Book;
+use crate::limit::memory::Written;
 use crate::record::metrics::Metrics;
 use crate::record::writer::Recorder;
 use crate::upstream::Upstreams;
@@ -40,7 +42,8 @@ pub struct Gateway {
     recorder: Recorder,
     metrics: Metrics,
     requests: AtomicU64,
-    /// A number of this process, so that two do not give the same names to requests.
+    book: Option<Book>,
+    /// A random number, so that two gateways do not give the same names to requests.
     seed: u64,
 }
 
@@ -62,16 +65,38 @@ const GRACE: Duration = Duration::from_secs(20);
 impl Gateway {
     /// A gateway with this configuration, which [`crate::config::refusals`] has nothing against.
     #[must_use]
-    pub fn new(config: Config, recorder: Recorder) -> Self {
-        let memory = Memory::default();
+    pub fn new(config: Config, recorder: Recorder, limits: Store) -> Self {
         Self {
-            seed: memory.now().unix,
+            seed: RandomState::new().hash_one(&config.environment) >> 24,
             snapshot: RwLock::new(Arc::new(config)),
-            limits: Store::Memory(memory),
+            limits,
             upstreams: Upstreams::default(),
             recorder,
             metrics: Metrics::default(),
             requests: AtomicU64::new(0),
+            book: None,
+        }
+    }
+
+    /// The same, with budgets that are kept on disk: what was spent before is put back.
+    #[must_use]
+    pub fn with_book(mut self, book: Book, windows: Vec<Written>) -> Self {
+        if let Store::Memory(memory) = &self.limits {
+            memory.restore(windows);
+        }
+        self.book = Some(book);
+        self
+    }
+
+    /// Writes budgets down where they have changed.
+    fn keep_budgets(&self) {
+        let (Some(book), Store::Memory(memory)) = (&self.book, &self.limits) else {
+            return;
+        };
+        if let Some(windows) = memory.changed(memory.now())
+            && book.write(&windows).is_err()
+        {
+            self.metrics.budgets_not_kept();
         }
     }
 
@@ -81,7 +106,10 @@ impl Gateway {
     }
 
     fn swap(&self, config: Config) {
-        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *snapshot = Arc::new(config);
     }
 
@@ -95,13 +123,20 @@ impl Gateway {
 ///
 /// # Errors
 /// Where the system gives no threads, timers or signals.
-pub fn run(listener: TcpListener, gateway: Gateway, source: Box<dyn Source>) -> Result<(), ServeError> {
+pub fn run(
+    listener: TcpListener,
+    gateway: Gateway,
+    source: Box<dyn Source>,
+) -> Result<(), ServeError> {
     listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let gateway = Arc::new(gateway);
     let served = runtime.block_on(serve(listener, &gateway, source));
     // Tasks that were given up settle what they hold before the last record is written.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    gateway.keep_budgets();
     gateway.recorder.close();
     served
 }
@@ -144,7 +179,10 @@ async fn serve(
 async fn accept(
     listener: &tokio::net::TcpListener,
     places: &Arc<Semaphore>,
-) -> (tokio::net::TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (
+    tokio::net::TcpStream,
+    Option<tokio::sync::OwnedSemaphorePermit>,
+) {
     /// Out of descriptors, accepting fails at once; others may close theirs meanwhile.
     const PAUSE: Duration = Duration::from_millis(50);
     let place = Arc::clone(places).acquire_owned().await.ok();

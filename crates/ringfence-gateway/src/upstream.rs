@@ -63,7 +63,10 @@ impl CallError {
     pub(crate) fn refusal(&self) -> Refusal {
         let (code, status) = match self {
             Self::Late(..) => ("upstream_timeout", http::StatusCode::GATEWAY_TIMEOUT),
-            Self::Resting(_) => ("upstream_unavailable", http::StatusCode::SERVICE_UNAVAILABLE),
+            Self::Resting(_) => (
+                "upstream_unavailable",
+                http::StatusCode::SERVICE_UNAVAILABLE,
+            ),
             Self::Path(_) => return Refusal::invalid("invalid_path", self.to_string()),
             _ => ("upstream_unreachable", http::StatusCode::BAD_GATEWAY),
         };
@@ -111,7 +114,8 @@ impl Upstreams {
                     key.put_into(&mut call.headers);
                 }
                 // What is compressed could not be looked through for the key.
-                call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+                call.headers
+                    .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
                 self.send_to(address, resource.timeout, call).await
             }
         }
@@ -124,7 +128,9 @@ impl Upstreams {
         call: Call,
     ) -> Result<Response<Body>, CallError> {
         let name = || address.to_string();
-        let uri = address.uri(&call.path_and_query).ok_or_else(|| CallError::Path(name()))?;
+        let uri = address
+            .uri(&call.path_and_query)
+            .ok_or_else(|| CallError::Path(name()))?;
         let probe = self.breakers.enter(address.authority().as_str());
         let probe = probe.ok_or_else(|| CallError::Resting(name()))?;
         let request = request(uri, call);
@@ -140,7 +146,9 @@ impl Upstreams {
             Ok(Err(error)) => Err(why(&error, name())),
             Ok(Ok(response)) => Ok(response),
         };
-        let is_well = answer.as_ref().is_ok_and(|response| !response.status().is_server_error());
+        let is_well = answer
+            .as_ref()
+            .is_ok_and(|response| !response.status().is_server_error());
         probe.leave(is_well);
         let response = answer?;
         Ok(response.map(|body| body.map_err(|_| BodyError::Broken).boxed_unsync()))
@@ -148,7 +156,11 @@ impl Upstreams {
 }
 
 fn why(error: &ClientError, name: String) -> CallError {
-    if error.is_connect() { CallError::Unreachable(name) } else { CallError::Broken(name) }
+    if error.is_connect() {
+        CallError::Unreachable(name)
+    } else {
+        CallError::Broken(name)
+    }
 }
 
 fn request(uri: Uri, call: Call) -> Request<Body> {
@@ -182,6 +194,12 @@ where
 
 fn tls_client() -> Option<Connections<HttpsConnector<HttpConnector>>> {
     let provider = rustls::crypto::ring::default_provider();
-    let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider).ok()?;
-    Some(client(tls.https_or_http().enable_http1().wrap_connector(connector())))
+    let tls = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(provider)
+        .ok()?;
+    Some(client(
+        tls.https_or_http()
+            .enable_http1()
+            .wrap_connector(connector()),
+    ))
 }

@@ -36,6 +36,8 @@ pub struct Project {
     pub people: People,
     /// Named resources and the settings that hold their addresses.
     pub resources: Vec<Resource>,
+    /// What goes through the gateway: resources of the kinds `openai` and `http`.
+    pub services: Vec<Service>,
     /// How the gateway is served.
     pub gateway: Gateway,
     /// `.env`, where it is a file that all environments share.
@@ -49,18 +51,14 @@ pub struct Project {
 }
 
 /// Something outside the program that it talks to.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// The name.
     pub name: String,
-    /// Where the manifest declares it.
-    pub place: Place,
     /// What it is.
     pub kind: Option<String>,
     /// The setting that holds its address.
     pub setting: Option<String>,
-    /// What its traffic goes through.
-    pub service: Service,
 }
 
 /// Why a file of the `.env` family is not read.

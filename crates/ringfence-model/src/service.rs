@@ -2,7 +2,7 @@
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId};
 use ringfence_syntax::manifest::{
-    GatewayEntry, ModelEntry, PerEnvironment, ServiceEntry, Spanned,
+    GatewayEntry, ModelEntry, PerEnvironment, ResourceEntry, ServiceEntry, Spanned,
 };
 
 use crate::environment::Environment;
@@ -11,8 +11,25 @@ use crate::setting::chosen;
 /// The traffic of a resource, in all environments.
 #[derive(Debug)]
 pub struct Service {
+    /// The resource's name.
+    pub name: String,
+    /// Where the manifest declares it.
+    pub place: Place,
+    /// How it is spoken to.
+    pub kind: Kind,
+    /// The setting that holds its address.
+    pub setting: Option<String>,
     source: SourceId,
     entry: ServiceEntry,
+}
+
+/// How a resource is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `openai`: as OpenAI's API.
+    OpenAi,
+    /// `http`: as any HTTP API.
+    Http,
 }
 
 /// How the gateway is served, in all environments.
@@ -39,19 +56,54 @@ pub struct Model {
 }
 
 impl Service {
-    /// Reads the entry of a resource; what is wrong with it goes to `diagnostics`.
+    /// Reads the entry of a resource; `None` where its kind has no traffic that the gateway carries. What is wrong with it goes to
+    /// `diagnostics`.
     pub(crate) fn read(
         source: SourceId,
-        entry: ServiceEntry,
+        resource: &ResourceEntry,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> Self {
+    ) -> Option<Self> {
+        let entry = resource.service.clone();
+        let place = Place::new(source, resource.name.span);
+        let kind = match resource.kind.as_ref().map(|kind| kind.value.as_str()) {
+            Some("openai") => Kind::OpenAi,
+            Some("http") => Kind::Http,
+            _ => {
+                diagnostics.extend(
+                    entry
+                        .first_key()
+                        .map(|(key, span)| misplaced(key, Place::new(source, span))),
+                );
+                return None;
+            }
+        };
+        if kind == Kind::Http
+            && let Some((name, _)) = entry.models.first()
+        {
+            diagnostics.push(misplaced("models", Place::new(source, name.span)));
+        }
+        if kind == Kind::OpenAi
+            && let Some(name) = entry.headers.first()
+        {
+            diagnostics.push(misplaced("headers", Place::new(source, name.span)));
+        }
         let all = entry.models.iter().flat_map(|(_, models)| {
             let within = models.within.iter().map(|(_, models)| models);
             models.default.iter().chain(within).flatten()
         });
         let nameless = all.filter(|model| model.model.is_none());
         diagnostics.extend(nameless.map(|model| no_model(Place::new(source, model.span))));
-        Self { source, entry }
+        Some(Self {
+            name: resource.name.value.clone(),
+            place,
+            kind,
+            setting: resource
+                .setting
+                .as_ref()
+                .map(|setting| setting.value.clone()),
+            source,
+            entry,
+        })
     }
 
     /// The setting that holds the key.
@@ -168,6 +220,13 @@ impl Gateway {
 
 fn names<T>(value: &PerEnvironment<T>) -> impl Iterator<Item = &Spanned<String>> {
     value.within.iter().map(|(name, _)| name)
+}
+
+fn misplaced(key: &str, place: Place) -> Diagnostic {
+    Diagnostic::error("misplaced-key", format!("`{key}` means nothing for a resource of this kind"))
+        .at(place, "here")
+        .because("what it says would not hold, because the gateway does not carry this traffic so")
+        .help("`models` goes with `kind = \"openai\"`, `headers` with `\"http\"`, limits and records with both")
 }
 
 fn no_model(place: Place) -> Diagnostic {

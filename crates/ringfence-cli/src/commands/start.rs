@@ -75,12 +75,19 @@ impl Command {
     }
 }
 
-/// Resolves, refuses on any error, and builds the block. What people are told while nothing is refused is told here.
-pub(crate) fn prepare(
+/// An environment whose settings hold.
+pub(crate) struct Opened {
+    pub(crate) environment: Environment,
+    pub(crate) resolution: Resolution,
+    pub(crate) loaded: Loaded,
+}
+
+/// Resolves, and refuses on any error.
+pub(crate) fn open(
     selection: &Selection,
     ambient: &Ambient,
     output: &mut Output,
-) -> Result<Start, Failure> {
+) -> Result<Opened, Failure> {
     let mut loaded = load(ambient)?.checked()?;
     let environment = match loaded.select(selection.environment(), &ambient.host) {
         Ok((environment, _)) => environment.clone(),
@@ -96,6 +103,24 @@ pub(crate) fn prepare(
     }
     output.warnings(&loaded.diagnostics, &loaded.sources);
     output.warnings(&resolution.diagnostics, &loaded.sources);
+    Ok(Opened {
+        environment,
+        resolution,
+        loaded,
+    })
+}
+
+/// Opens, and builds the block. What people are told while nothing is refused is told here.
+pub(crate) fn prepare(
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
+    let Opened {
+        environment,
+        resolution,
+        loaded,
+    } = open(selection, ambient, output)?;
     let block = block(&loaded.project, &environment, &resolution, &ambient.host);
     say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
     Ok(Start {

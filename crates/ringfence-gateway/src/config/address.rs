@@ -54,14 +54,18 @@ impl Upstream {
         }
         let uri: Uri = value.parse().map_err(|_| AddressError::Scheme)?;
         let parts = uri.into_parts();
-        let scheme = parts.scheme.filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS);
+        let scheme = parts
+            .scheme
+            .filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS);
         let (Some(scheme), Some(authority)) = (scheme, parts.authority) else {
             return Err(AddressError::Scheme);
         };
         if authority.as_str().contains('@') {
             return Err(AddressError::Credentials);
         }
-        let path = parts.path_and_query.unwrap_or(PathAndQuery::from_static("/"));
+        let path = parts
+            .path_and_query
+            .unwrap_or(PathAndQuery::from_static("/"));
         if path.query().is_some() || value.contains('#') {
             return Err(AddressError::Query);
         }
@@ -97,12 +101,19 @@ impl Address {
     /// Whether the same server answers at that URI.
     pub(crate) fn is_same_server(&self, uri: &Uri) -> bool {
         let port = |scheme: Option<&Scheme>, port: Option<u16>| {
-            port.unwrap_or(if scheme == Some(&Scheme::HTTPS) { 443 } else { 80 })
+            port.unwrap_or(if scheme == Some(&Scheme::HTTPS) {
+                443
+            } else {
+                80
+            })
         };
-        let same_host = uri.host().is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()));
+        let same_host = uri
+            .host()
+            .is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()));
         same_host
             && uri.scheme() == Some(&self.scheme)
-            && port(uri.scheme(), uri.port_u16()) == port(Some(&self.scheme), self.authority.port_u16())
+            && port(uri.scheme(), uri.port_u16())
+                == port(Some(&self.scheme), self.authority.port_u16())
     }
 
     /// Whether what is sent there can be read on the way: `http` to another machine.
@@ -118,8 +129,14 @@ impl Address {
 
     fn is_loopback(&self) -> bool {
         let host = self.authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
+        let address = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>();
+        address.map_or_else(
+            |_| host.eq_ignore_ascii_case("localhost"),
+            |ip| ip.is_loopback(),
+        )
     }
 }
 

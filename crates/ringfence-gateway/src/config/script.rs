@@ -67,7 +67,9 @@ impl Script {
 
 /// `503`, or `503x2` for the first two requests.
 fn failure(text: &str) -> Option<Failure> {
-    let (status, times) = text.split_once('x').map_or((text, None), |(s, t)| (s, Some(t)));
+    let (status, times) = text
+        .split_once('x')
+        .map_or((text, None), |(s, t)| (s, Some(t)));
     let status = StatusCode::from_bytes(status.as_bytes()).ok()?;
     let is_failure = status.is_client_error() || status.is_server_error();
     let times = match times {

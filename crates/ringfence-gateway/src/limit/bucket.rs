@@ -51,14 +51,25 @@ impl State {
             Period::Held => {
                 let held = self.held();
                 if held + 1 > claim.rule.limit {
-                    return Err(denied(claim, claim.rule.limit, 0, Some(Duration::from_secs(1))));
+                    return Err(denied(
+                        claim,
+                        claim.rule.limit,
+                        0,
+                        Some(Duration::from_secs(1)),
+                    ));
                 }
                 Ok(Self::Held(held + 1))
             }
         }
     }
 
-    fn rolling(self, claim: &Claim, now: Now, length: Duration, burst: u64) -> Result<Self, Denied> {
+    fn rolling(
+        self,
+        claim: &Claim,
+        now: Now,
+        length: Duration,
+        burst: u64,
+    ) -> Result<Self, Denied> {
         let rate = Rate::new(claim.rule.limit, length);
         let used = self.used_time(rate, now);
         let after = used.saturating_add(rate.time(claim.cost));
@@ -105,7 +116,11 @@ impl State {
                 let (start, _) = calendar.window(now.unix);
                 let used = self.used_in(start);
                 // What was reserved in a window that is over is nothing to this one.
-                let reserved = if start == taken_in { claim.cost } else { actual.min(claim.cost) };
+                let reserved = if start == taken_in {
+                    claim.cost
+                } else {
+                    actual.min(claim.cost)
+                };
                 let used = used.saturating_add(actual).saturating_sub(reserved);
                 Self::Window { start, used }
             }
@@ -148,12 +163,23 @@ impl State {
 
     /// How long a bucket of this rate takes to be empty; what was used under another rate keeps its amount.
     fn used_time(self, rate: Rate, now: Now) -> u64 {
-        let Self::Rolling { empty_at, limit, length } = self else {
+        let Self::Rolling {
+            empty_at,
+            limit,
+            length,
+        } = self
+        else {
             return 0;
         };
         let time = empty_at.saturating_sub(now.steady);
         let own = Rate { limit, length };
-        if own == rate { time } else { rate.time(own.amount(time)) }
+        if own == rate {
+            return time;
+        }
+        // At once, because the units in between are no whole number.
+        let numerator = u128::from(time) * u128::from(limit) * u128::from(rate.length);
+        let denominator = u128::from(length.max(1)) * u128::from(rate.limit.max(1));
+        u64::try_from(numerator / denominator).unwrap_or(u64::MAX)
     }
 
     const fn used_in(self, window: u64) -> u64 {

@@ -41,7 +41,8 @@ const fn month(unix: u64) -> (u64, u64) {
         1 | 3 | 6 | 8 => 30,
         11 => {
             let year = year_of_era + 1;
-            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let is_leap =
+                year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
             if is_leap { 29 } else { 28 }
         }
         _ => 31,

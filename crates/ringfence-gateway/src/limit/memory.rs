@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::bucket::State;
 pub use super::bucket::Now;
+use serde::{Deserialize, Serialize};
+
+use super::bucket::State;
 use super::{Claim, Cost, Denied, Grant, Taken};
 
 /// All buckets, under one lock: it is held for less than a microsecond, and makes taking from several of them one step.
@@ -23,8 +25,11 @@ struct Buckets {
     is_dirty: bool,
 }
 
+/// No window is longer, in seconds.
+const LONGEST: u64 = 31 * 86_400;
+
 /// A window of the calendar, to be written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// The bucket.
     pub key: String,
@@ -91,19 +96,23 @@ impl Memory {
     }
 
     /// The windows that have to be written down, where something has changed since the last call.
-    pub fn changed(&self) -> Option<Vec<Written>> {
+    pub fn changed(&self, now: Now) -> Option<Vec<Written>> {
         let mut buckets = self.buckets();
         if !std::mem::take(&mut buckets.is_dirty) {
             return None;
         }
-        let windows = buckets.states.iter().filter_map(|(key, state)| match state {
-            State::Window { start, used } => Some(Written {
-                key: key.clone(),
-                start: *start,
-                used: *used,
-            }),
-            _ => None,
-        });
+        let oldest = now.unix.saturating_sub(LONGEST);
+        let windows = buckets
+            .states
+            .iter()
+            .filter_map(|(key, state)| match state {
+                State::Window { start, used } if *start >= oldest => Some(Written {
+                    key: key.clone(),
+                    start: *start,
+                    used: *used,
+                }),
+                _ => None,
+            });
         Some(windows.collect())
     }
 

@@ -115,7 +115,9 @@ fn rule(text: &str, production: bool) -> Result<Rule, RuleError> {
     let (period, suffix) = match (unit, period) {
         (Unit::Concurrent, None) => (Period::Held, ""),
         (Unit::Concurrent, Some(_)) | (_, None) => return Err(unreadable()),
-        (_, Some(period)) => period_named(period, unit, burst.unwrap_or(usual)).ok_or_else(unreadable)?,
+        (_, Some(period)) => {
+            period_named(period, unit, burst.unwrap_or(usual)).ok_or_else(unreadable)?
+        }
     };
     if burst.is_some() && !matches!(period, Period::Rolling { .. }) {
         return Err(unreadable());

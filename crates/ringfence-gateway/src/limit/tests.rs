@@ -36,7 +36,17 @@ fn take(memory: &Memory, rules: &str, tokens: u64, now: Now) -> Result<Grant, De
 fn limits_read_as_people_write_them() {
     let text = "60 requests/min, 100k tokens/min per caller burst 20k, 4 concurrent per caller and model, 2.5 usd/day per model";
     let rules = parse(text, true).unwrap();
-    let told: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.limit, rule.per_caller, rule.per_model)).collect();
+    let told: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            (
+                rule.name.as_str(),
+                rule.limit,
+                rule.per_caller,
+                rule.per_model,
+            )
+        })
+        .collect();
     assert_eq!(
         told,
         [
@@ -53,23 +63,58 @@ fn limits_read_as_people_write_them() {
             _ => None,
         })
         .collect();
-    assert_eq!(bursts, [10, 20_000], "a sixth of the requests in production");
+    assert_eq!(
+        bursts,
+        [10, 20_000],
+        "a sixth of the requests in production"
+    );
     assert_eq!(parse("none", true), Ok(Vec::new()));
 }
 
 #[test]
 fn what_is_no_limit_is_refused() {
     for bad in [
-        "", "60", "60 requests", "requests/min", "60 apples/min", "60 requests/year", "4 concurrent/min", "1.5 requests/min",
-        "5 usd/min", "60 requests/min per", "60 requests/min per team", "60 requests/min burst", "5 usd/day burst 1",
-        "60 requests/min per caller per caller", "-1 requests/min", "1e3 tokens/min", "60 requests/min,",
+        "",
+        "60",
+        "60 requests",
+        "requests/min",
+        "60 apples/min",
+        "60 requests/year",
+        "4 concurrent/min",
+        "1.5 requests/min",
+        "5 usd/min",
+        "60 requests/min per",
+        "60 requests/min per team",
+        "60 requests/min burst",
+        "5 usd/day burst 1",
+        "60 requests/min per caller per caller",
+        "-1 requests/min",
+        "1e3 tokens/min",
+        "60 requests/min,",
     ] {
-        assert_eq!(parse(bad, true), Err(RuleError::Unreadable(bad.rsplit(',').next().unwrap().trim().to_owned())), "{bad}");
+        assert_eq!(
+            parse(bad, true),
+            Err(RuleError::Unreadable(
+                bad.rsplit(',').next().unwrap().trim().to_owned()
+            )),
+            "{bad}"
+        );
     }
-    for bad in ["0 requests/min", "2M tokens/min burst 3M", "9999999M tokens/day"] {
-        assert_eq!(parse(bad, true), Err(RuleError::Amount(bad.to_owned())), "{bad}");
+    for bad in [
+        "0 requests/min",
+        "2M tokens/min burst 3M",
+        "9999999M tokens/day",
+    ] {
+        assert_eq!(
+            parse(bad, true),
+            Err(RuleError::Amount(bad.to_owned())),
+            "{bad}"
+        );
     }
-    assert!(matches!(parse("1 requests/min, 2 request/minute", true), Err(RuleError::Twice(..))));
+    assert!(matches!(
+        parse("1 requests/min, 2 request/minute", true),
+        Err(RuleError::Twice(..))
+    ));
     assert!(parse("1 requests/min, 2 requests/min per caller", true).is_ok());
 }
 
@@ -98,16 +143,35 @@ fn a_request_that_does_not_fit_takes_nothing() {
     let memory = Memory::default();
     let rules = "10 requests/min, 100 tokens/min, 9 concurrent";
     let denied = take(&memory, rules, 101, at(1)).unwrap_err();
-    assert_eq!((denied.unit, denied.retry_after), (Unit::Tokens, None), "it never fits");
+    assert_eq!(
+        (denied.unit, denied.retry_after),
+        (Unit::Tokens, None),
+        "it never fits"
+    );
     let grant = take(&memory, rules, 100, at(1)).unwrap();
-    let left: Vec<_> = grant.standings.iter().map(|standing| standing.remaining).collect();
+    let left: Vec<_> = grant
+        .standings
+        .iter()
+        .map(|standing| standing.remaining)
+        .collect();
     assert_eq!(left, [9, 0, 8]);
     for _ in 0..20 {
-        assert_eq!(take(&memory, rules, 1, at(1)).unwrap_err().unit, Unit::Tokens);
+        assert_eq!(
+            take(&memory, rules, 1, at(1)).unwrap_err().unit,
+            Unit::Tokens
+        );
     }
     let after = take(&memory, "10 requests/min, 9 concurrent", 0, at(1)).unwrap();
-    let left: Vec<_> = after.standings.iter().map(|standing| standing.remaining).collect();
-    assert_eq!(left, [8, 7], "twenty refusals took neither requests nor places");
+    let left: Vec<_> = after
+        .standings
+        .iter()
+        .map(|standing| standing.remaining)
+        .collect();
+    assert_eq!(
+        left,
+        [8, 7],
+        "twenty refusals took neither requests nor places"
+    );
 }
 
 #[test]
@@ -115,12 +179,30 @@ fn the_reserve_is_settled_both_ways() {
     let memory = Memory::default();
     let rules = "100 tokens/min, 1000 tokens/day";
     let grant = take(&memory, rules, 90, at(1)).unwrap();
-    memory.settle(grant, Some(Cost { tokens: 30, money: 0 }), at(1));
+    memory.settle(
+        grant,
+        Some(Cost {
+            tokens: 30,
+            money: 0,
+        }),
+        at(1),
+    );
     let grant = take(&memory, rules, 70, at(1)).unwrap();
     assert_eq!(grant.standings[1].remaining, 900);
-    memory.settle(grant, Some(Cost { tokens: 130, money: 0 }), at(1));
+    memory.settle(
+        grant,
+        Some(Cost {
+            tokens: 130,
+            money: 0,
+        }),
+        at(1),
+    );
     let denied = take(&memory, rules, 1, at(1)).unwrap_err();
-    assert_eq!(denied.retry_after.unwrap().as_millis(), 36_600, "60 tokens over, and one more");
+    assert_eq!(
+        denied.retry_after.unwrap().as_millis(),
+        36_600,
+        "60 tokens over, and one more"
+    );
     let grant = take(&memory, "1000 tokens/day", 0, at(1)).unwrap();
     assert_eq!(grant.standings[0].remaining, 840);
 }
@@ -138,7 +220,10 @@ fn without_a_known_usage_the_reserve_stands() {
 fn places_are_given_back() {
     let memory = Memory::default();
     let first = take(&memory, "1 concurrent", 0, at(1)).unwrap();
-    assert_eq!(take(&memory, "1 concurrent", 0, at(9)).unwrap_err().unit, Unit::Concurrent);
+    assert_eq!(
+        take(&memory, "1 concurrent", 0, at(9)).unwrap_err().unit,
+        Unit::Concurrent
+    );
     memory.settle(first, None, at(9));
     take(&memory, "1 concurrent", 0, at(9)).unwrap();
 }
@@ -148,8 +233,12 @@ fn callers_and_models_have_buckets_of_their_own_where_the_rule_says_so() {
     let memory = Memory::default();
     let rules = "1 requests/min per caller and model";
     for (caller, model) in [("a", "x"), ("a", "y"), ("b", "x")] {
-        memory.take(claims(rules, demand(caller, model, 0, 0)), at(1)).unwrap();
-        memory.take(claims(rules, demand(caller, model, 0, 0)), at(1)).unwrap_err();
+        memory
+            .take(claims(rules, demand(caller, model, 0, 0)), at(1))
+            .unwrap();
+        memory
+            .take(claims(rules, demand(caller, model, 0, 0)), at(1))
+            .unwrap_err();
     }
     let key = claims(rules, demand("a", "x", 0, 0))[0].key.clone();
     assert_eq!(key, "rf:prod:llm:requests/min:a:x");
@@ -171,7 +260,8 @@ fn a_changed_limit_keeps_what_was_used() {
 #[test]
 fn money_is_reached_to_the_last_millionth_and_starts_anew_with_the_window() {
     let memory = Memory::default();
-    let spend = |money, now| memory.take(claims("0.01 usd/h", demand("web", "chat", 0, money)), now);
+    let spend =
+        |money, now| memory.take(claims("0.01 usd/h", demand("web", "chat", 0, money)), now);
     for _ in 0..9_999 {
         spend(1, at(0)).unwrap();
     }
@@ -190,24 +280,41 @@ fn a_reserve_of_a_window_that_is_over_is_nothing_to_the_next() {
     let midnight = 12 * 3600;
     let grant = take(&memory, rules, 80, at(midnight - 1)).unwrap();
     take(&memory, rules, 50, at(midnight)).unwrap();
-    memory.settle(grant, Some(Cost { tokens: 90, money: 0 }), at(midnight));
+    memory.settle(
+        grant,
+        Some(Cost {
+            tokens: 90,
+            money: 0,
+        }),
+        at(midnight),
+    );
     let grant = take(&memory, rules, 0, at(midnight)).unwrap();
-    assert_eq!(grant.standings[0].remaining, 40, "only what was over the reserve counts here");
+    assert_eq!(
+        grant.standings[0].remaining, 40,
+        "only what was over the reserve counts here"
+    );
 }
 
 #[test]
 fn windows_are_written_down_and_put_back() {
     let memory = Memory::default();
-    assert_eq!(memory.changed(), None);
+    assert_eq!(memory.changed(at(0)), None);
     take(&memory, "100 tokens/day, 50 requests/min", 30, at(0)).unwrap();
-    let written = memory.changed().unwrap();
+    let written = memory.changed(at(0)).unwrap();
     let midnight = NOON - NOON % 86_400;
-    let expected = Written { key: "rf:prod:llm:tokens/day:*:*".to_owned(), start: midnight, used: 30 };
+    let expected = Written {
+        key: "rf:prod:llm:tokens/day:*:*".to_owned(),
+        start: midnight,
+        used: 30,
+    };
     assert_eq!(written, [expected]);
-    assert_eq!(memory.changed(), None);
+    assert_eq!(memory.changed(at(0)), None);
     let next = Memory::default();
     next.restore(written);
-    assert_eq!(take(&next, "100 tokens/day", 0, at(5)).unwrap().standings[0].remaining, 70);
+    assert_eq!(
+        take(&next, "100 tokens/day", 0, at(5)).unwrap().standings[0].remaining,
+        70
+    );
 }
 
 #[test]

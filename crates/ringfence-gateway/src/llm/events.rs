@@ -131,7 +131,8 @@ impl Events {
             Err(_) if serde_json::from_slice::<IgnoredAny>(&data).is_ok() => return Ok(true),
             Err(_) => return Err(EventError::NoJson),
         };
-        let only_usage = answer.usage.is_some() && answer.choices.as_ref().is_some_and(Vec::is_empty);
+        let only_usage =
+            answer.usage.is_some() && answer.choices.as_ref().is_some_and(Vec::is_empty);
         self.learn(answer);
         Ok(!(only_usage && self.drops_usage))
     }

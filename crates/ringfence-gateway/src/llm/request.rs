@@ -33,7 +33,10 @@ pub(crate) struct RequestBody {
 enum StreamOptions {
     Null,
     /// `include_usage`, and whether other options stand there too.
-    Object { include_usage: bool, is_empty: bool },
+    Object {
+        include_usage: bool,
+        is_empty: bool,
+    },
 }
 
 /// Why a body cannot be acted on.
@@ -109,8 +112,11 @@ impl RequestBody {
             ..Self::default()
         };
         for (name, value) in fields {
-            read.take(&name, value, span(text, value))
-                .map_err(|_| RequestError::Json(serde_json::Error::custom(format!("`{name}` has a value of another type"))))?;
+            read.take(&name, value, span(text, value)).map_err(|_| {
+                RequestError::Json(serde_json::Error::custom(format!(
+                    "`{name}` has a value of another type"
+                )))
+            })?;
         }
         Ok(read)
     }
@@ -119,9 +125,15 @@ impl RequestBody {
         let text = value.get();
         match name {
             "model" => self.model = Some((serde_json::from_str(text)?, span)),
-            "stream" => self.is_stream = serde_json::from_str::<Option<bool>>(text)?.unwrap_or(false),
+            "stream" => {
+                self.is_stream = serde_json::from_str::<Option<bool>>(text)?.unwrap_or(false);
+            }
             "stream_options" => self.options = Some((stream_options(text)?, span)),
-            "n" => self.answers = serde_json::from_str::<Option<u64>>(text)?.unwrap_or(1).max(1),
+            "n" => {
+                self.answers = serde_json::from_str::<Option<u64>>(text)?
+                    .unwrap_or(1)
+                    .max(1);
+            }
             _ => {
                 let most: Option<u64> = serde_json::from_str(text)?;
                 // Where several are given, servers differ in which one they follow.
@@ -133,7 +145,16 @@ impl RequestBody {
 
     /// Whether the caller asked for usage at the end of the stream.
     pub(crate) const fn wants_usage(&self) -> bool {
-        matches!(&self.options, Some((StreamOptions::Object { include_usage: true, .. }, _)))
+        matches!(
+            &self.options,
+            Some((
+                StreamOptions::Object {
+                    include_usage: true,
+                    ..
+                },
+                _
+            ))
+        )
     }
 
     /// The body with another model's name, and, where `ask_usage`, with the request to tell the usage at the end of the stream.
@@ -157,7 +178,12 @@ impl RequestBody {
                 let text = ",\"stream_options\":{\"include_usage\":true}";
                 (self.end..self.end, text.to_owned())
             }
-            Some((StreamOptions::Object { is_empty: false, .. }, span)) => {
+            Some((
+                StreamOptions::Object {
+                    is_empty: false, ..
+                },
+                span,
+            )) => {
                 let old = body.get(span.clone()).unwrap_or_default();
                 (span.clone(), with_usage(old))
             }
@@ -168,7 +194,8 @@ impl RequestBody {
 
 /// Stream options with `include_usage` set, the others as they are.
 fn with_usage(options: &[u8]) -> String {
-    let parsed: serde_json::Result<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(options);
+    let parsed: serde_json::Result<serde_json::Map<String, serde_json::Value>> =
+        serde_json::from_slice(options);
     let mut options = parsed.unwrap_or_default();
     options.insert("include_usage".to_owned(), true.into());
     serde_json::Value::Object(options).to_string()
@@ -187,7 +214,11 @@ fn stream_options(text: &str) -> serde_json::Result<StreamOptions> {
 
 /// Where a raw value stands in the text it was read from.
 fn span(text: &str, value: &RawValue) -> Range<usize> {
-    let start = value.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    let start = value
+        .get()
+        .as_ptr()
+        .addr()
+        .saturating_sub(text.as_ptr().addr());
     start..start + value.get().len()
 }
 

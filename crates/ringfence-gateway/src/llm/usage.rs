@@ -74,7 +74,9 @@ impl RawUsage {
         let input = input.or(total).unwrap_or(0);
         Some(Usage {
             input,
-            output: output.or_else(|| total.map(|total| total.saturating_sub(input))).unwrap_or(0),
+            output: output
+                .or_else(|| total.map(|total| total.saturating_sub(input)))
+                .unwrap_or(0),
         })
     }
 }

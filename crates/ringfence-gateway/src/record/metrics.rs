@@ -19,6 +19,7 @@ struct Counts {
     refused: BTreeMap<(String, String), u64>,
     durations: BTreeMap<String, Histogram>,
     reloads: BTreeMap<&'static str, u64>,
+    budgets_not_kept: u64,
 }
 
 #[derive(Default)]
@@ -54,11 +55,19 @@ impl Metrics {
     }
 
     pub(crate) fn refused(&self, resource: &str, rule: &str) {
-        add(&mut self.counts().refused, (resource.to_owned(), rule.to_owned()), 1);
+        add(
+            &mut self.counts().refused,
+            (resource.to_owned(), rule.to_owned()),
+            1,
+        );
     }
 
     pub(crate) fn reload(&self, result: &'static str) {
         add(&mut self.counts().reloads, result, 1);
+    }
+
+    pub(crate) fn budgets_not_kept(&self) {
+        self.counts().budgets_not_kept += 1;
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -68,40 +77,63 @@ impl Metrics {
     /// All of it as text.
     pub(crate) fn text(&self, state: &State<'_>) -> String {
         let counts = self.counts();
-        let mut text = String::new();
-        let environment = state.environment;
         let mut page = Page {
-            text: &mut text,
-            environment,
+            text: String::new(),
+            environment: state.environment,
         };
-        page.family("ringfence_gateway_requests_total", "counter", "Requests by resource and status.");
-        for ((resource, status), count) in &counts.requests {
-            let labels = [("resource", resource.as_str()), ("status", &status.to_string())];
-            page.sample("ringfence_gateway_requests_total", &labels, &count.to_string());
+        counts.write_requests(&mut page);
+        counts.write_gateway(&mut page, state);
+        page.text
+    }
+}
+
+impl Counts {
+    fn write_requests(&self, page: &mut Page<'_>) {
+        let name = page.family(
+            "requests_total",
+            "counter",
+            "Requests by resource and status.",
+        );
+        for ((resource, status), count) in &self.requests {
+            let status = status.to_string();
+            page.sample(&name, &[("resource", resource), ("status", &status)], count);
         }
-        page.family("ringfence_gateway_tokens_total", "counter", "Tokens by resource and direction.");
-        for ((resource, direction), count) in &counts.tokens {
-            let labels = [("resource", resource.as_str()), ("direction", direction)];
-            page.sample("ringfence_gateway_tokens_total", &labels, &count.to_string());
+        let name = page.family(
+            "tokens_total",
+            "counter",
+            "Tokens by resource and direction.",
+        );
+        for ((resource, direction), count) in &self.tokens {
+            page.sample(
+                &name,
+                &[("resource", resource), ("direction", direction)],
+                count,
+            );
         }
-        page.family("ringfence_gateway_refused_total", "counter", "Requests that a limit refused.");
-        for ((resource, rule), count) in &counts.refused {
-            let labels = [("resource", resource.as_str()), ("rule", rule.as_str())];
-            page.sample("ringfence_gateway_refused_total", &labels, &count.to_string());
+        let name = page.family("refused_total", "counter", "Requests that a limit refused.");
+        for ((resource, rule), count) in &self.refused {
+            page.sample(&name, &[("resource", resource), ("rule", rule)], count);
         }
-        page.family("ringfence_gateway_request_duration_seconds", "histogram", "From the request's head to the answer's end.");
-        for (resource, histogram) in &counts.durations {
-            page.histogram("ringfence_gateway_request_duration_seconds", resource, histogram);
+        let help = "From the request's head to the answer's end.";
+        let name = page.family("request_duration_seconds", "histogram", help);
+        for (resource, histogram) in &self.durations {
+            page.histogram(&name, resource, histogram);
         }
-        page.family("ringfence_gateway_reloads_total", "counter", "Reloads by result.");
-        for (result, count) in &counts.reloads {
-            page.sample("ringfence_gateway_reloads_total", &[("result", result)], &count.to_string());
+    }
+
+    fn write_gateway(&self, page: &mut Page<'_>, state: &State<'_>) {
+        let name = page.family("reloads_total", "counter", "Reloads by result.");
+        for (result, count) in &self.reloads {
+            page.sample(&name, &[("result", result)], count);
         }
-        page.family("ringfence_gateway_generation", "gauge", "The configuration that is served.");
-        page.sample("ringfence_gateway_generation", &[], &state.generation.to_string());
-        page.family("ringfence_gateway_records_lost_total", "counter", "Records that could not be written.");
-        page.sample("ringfence_gateway_records_lost_total", &[], &state.lost_records.to_string());
-        text
+        let help = "Times that budgets could not be written to disk.";
+        let name = page.family("budgets_not_kept_total", "counter", help);
+        page.sample(&name, &[], &self.budgets_not_kept);
+        let name = page.family("generation", "gauge", "The configuration that is served.");
+        page.sample(&name, &[], &state.generation);
+        let help = "Records that could not be written.";
+        let name = page.family("records_lost_total", "counter", help);
+        page.sample(&name, &[], &state.lost_records);
     }
 }
 
@@ -110,18 +142,22 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, more: u64) {
 }
 
 struct Page<'a> {
-    text: &'a mut String,
+    text: String,
     environment: &'a str,
 }
 
 impl Page<'_> {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    /// Begins with a family; its whole name.
+    fn family(&mut self, name: &str, kind: &str, help: &str) -> String {
+        let name = format!("ringfence_gateway_{name}");
         // A string takes everything.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        name
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
-        let _ = write!(self.text, "{name}{{environment=\"{}\"", escaped(self.environment));
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: &impl std::fmt::Display) {
+        let environment = escaped(self.environment);
+        let _ = write!(self.text, "{name}{{environment=\"{environment}\"");
         for (label, value) in labels {
             let _ = write!(self.text, ",{label}=\"{}\"", escaped(value));
         }
@@ -132,14 +168,19 @@ impl Page<'_> {
         let bucket = format!("{name}_bucket");
         for (bound, count) in BOUNDS.iter().zip(histogram.buckets) {
             let labels = [("resource", resource), ("le", &bound.to_string())];
-            self.sample(&bucket, &labels, &count.to_string());
+            self.sample(&bucket, &labels, &count);
         }
-        self.sample(&bucket, &[("resource", resource), ("le", "+Inf")], &histogram.count.to_string());
-        self.sample(&format!("{name}_count"), &[("resource", resource)], &histogram.count.to_string());
-        self.sample(&format!("{name}_sum"), &[("resource", resource)], &histogram.seconds.to_string());
+        let whole = [("resource", resource), ("le", "+Inf")];
+        self.sample(&bucket, &whole, &histogram.count);
+        let labels = [("resource", resource)];
+        self.sample(&format!("{name}_count"), &labels, &histogram.count);
+        self.sample(&format!("{name}_sum"), &labels, &histogram.seconds);
     }
 }
 
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

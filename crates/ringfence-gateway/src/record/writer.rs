@@ -25,7 +25,9 @@ impl Recorder {
         let counted = Arc::clone(&lost);
         Self {
             sender: Mutex::new(Some(sender)),
-            thread: Mutex::new(Some(std::thread::spawn(move || write(&receiver, to, &counted)))),
+            thread: Mutex::new(Some(std::thread::spawn(move || {
+                write(&receiver, to, &counted);
+            }))),
             lost,
         }
     }
@@ -46,8 +48,15 @@ impl Recorder {
 
     /// Writes what waits, and ends.
     pub fn close(&self) {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.sender
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             // A writer that panicked has nothing more to say.
             let _ = thread.join();
@@ -64,7 +73,11 @@ fn write(lines: &Receiver<String>, mut to: Box<dyn Write + Send>, lost: &AtomicU
             batch.push_str(&line);
             count += 1;
         }
-        if to.write_all(batch.as_bytes()).and_then(|()| to.flush()).is_err() {
+        if to
+            .write_all(batch.as_bytes())
+            .and_then(|()| to.flush())
+            .is_err()
+        {
             lost.fetch_add(count, Ordering::Relaxed);
         }
         batch.clear();

@@ -10,7 +10,7 @@ use super::Gateway;
 use crate::answer::{Body, Refusal, Retry};
 use crate::config::{Config, Price, Resource};
 use crate::limit::rule::Unit;
-use crate::limit::{Cost, Demand, Denied, Grant, Standing};
+use crate::limit::{Cost, Demand, Denied, Grant, Standing, TakeError};
 use crate::llm::usage::Usage;
 use crate::record::{Line, milliseconds};
 
@@ -34,7 +34,12 @@ pub(super) struct Account {
 const LEFT: u16 = 499;
 
 impl Account {
-    pub(super) fn open(gateway: Arc<Gateway>, config: Arc<Config>, index: usize, line: Line) -> Self {
+    pub(super) fn open(
+        gateway: Arc<Gateway>,
+        config: Arc<Config>,
+        index: usize,
+        line: Line,
+    ) -> Self {
         Self {
             gateway,
             config,
@@ -58,8 +63,11 @@ impl Account {
     }
 
     /// Takes what the request needs from all buckets.
-    pub(super) fn take(&mut self, model: &str, cost: Cost) -> Result<(), Refusal> {
-        let Some(resource) = self.resource().filter(|resource| !resource.limits.is_empty()) else {
+    pub(super) async fn take(&mut self, model: &str, cost: Cost) -> Result<(), Refusal> {
+        let Some(resource) = self
+            .resource()
+            .filter(|resource| !resource.limits.is_empty())
+        else {
             return Ok(());
         };
         let demand = Demand {
@@ -69,14 +77,22 @@ impl Account {
             model,
             cost,
         };
-        let claims = resource.limits.iter().map(|rule| rule.claim(demand)).collect();
-        match self.gateway.limits.take(claims) {
+        let claims = resource
+            .limits
+            .iter()
+            .map(|rule| rule.claim(demand))
+            .collect();
+        match self.gateway.limits.take(claims).await {
             Ok(grant) => {
                 self.standings.clone_from(&grant.standings);
                 self.grant = Some(grant);
                 Ok(())
             }
-            Err(denied) => {
+            Err(TakeError::Lost) => {
+                self.gateway.metrics.refused(&resource.name, "store lost");
+                Err(store_lost())
+            }
+            Err(TakeError::Denied(denied)) => {
                 self.gateway.metrics.refused(&resource.name, &denied.rule);
                 Err(refusal(&denied))
             }
@@ -98,7 +114,10 @@ impl Account {
 
     /// Ends the request with a refusal; nothing was used but the request itself.
     pub(super) fn refuse(mut self, refusal: &Refusal) -> Response<Body> {
-        self.usage = Some(Usage { input: 0, output: 0 });
+        self.usage = Some(Usage {
+            input: 0,
+            output: 0,
+        });
         self.outcome(refusal.status, Some(refusal.code));
         let mut response = refusal.response();
         self.label(response.headers_mut());
@@ -112,7 +131,10 @@ impl Account {
         }
         headers.insert(GENERATION, self.config.generation.into());
         for (unit, names) in [(Unit::Requests, &REQUESTS), (Unit::Tokens, &TOKENS)] {
-            let tightest = self.standings.iter().filter(|standing| standing.unit == unit);
+            let tightest = self
+                .standings
+                .iter()
+                .filter(|standing| standing.unit == unit);
             if let Some(standing) = tightest.min_by_key(|standing| standing.remaining) {
                 headers.insert(names.limit.clone(), standing.limit.into());
                 headers.insert(names.remaining.clone(), standing.remaining.into());
@@ -143,12 +165,16 @@ impl Account {
         let Some(resource) = self.config.resources.get(self.index) else {
             return;
         };
-        self.gateway.metrics.request(&resource.name, line.status, took);
+        self.gateway
+            .metrics
+            .request(&resource.name, line.status, took);
         if let (Some(model), Some(usage)) = (&mut line.model, self.usage) {
             model.input = Some(usage.input);
             model.output = Some(usage.output);
             model.cost = cost;
-            self.gateway.metrics.tokens(&resource.name, usage.input, usage.output);
+            self.gateway
+                .metrics
+                .tokens(&resource.name, usage.input, usage.output);
         }
         if let Some(text) = line.written(resource.record, &self.config.secrets) {
             self.gateway.recorder.record(text);
@@ -181,6 +207,18 @@ const TOKENS: Names = Names {
     reset: HeaderName::from_static("x-ratelimit-reset-tokens"),
 };
 
+fn store_lost() -> Refusal {
+    let wait = std::time::Duration::from_secs(1);
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        kind: "server_error",
+        code: "limits_unavailable",
+        message: "the store of the limits cannot be asked, and without it no request passes here"
+            .to_owned(),
+        retry: Retry::After(wait),
+    }
+}
+
 /// What a caller reads whose request does not fit. A budget is not worth waiting for, and is told as OpenAI tells an empty account.
 fn refusal(denied: &Denied) -> Refusal {
     let rule = &denied.rule;
@@ -193,11 +231,17 @@ fn refusal(denied: &Denied) -> Refusal {
             (message, Retry::Never)
         }
         Some(wait) if denied.is_budget => {
-            let message = format!("the budget `{rule}` is used up; its next window begins in {} s", wait.as_secs());
+            let message = format!(
+                "the budget `{rule}` is used up; its next window begins in {} s",
+                wait.as_secs()
+            );
             (message, Retry::Never)
         }
         Some(wait) => {
-            let message = format!("the limit `{rule}` is reached; try again in {} ms", wait.as_millis().max(1));
+            let message = format!(
+                "the limit `{rule}` is reached; try again in {} ms",
+                wait.as_millis().max(1)
+            );
             (message, Retry::After(wait))
         }
     };

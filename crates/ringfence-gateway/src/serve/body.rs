@@ -25,8 +25,11 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// The whole of a caller's body.
 pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
     let too_large = || {
-        Refusal::invalid("request_too_large", "the request's body is larger than 32 MiB")
-            .status(StatusCode::PAYLOAD_TOO_LARGE)
+        Refusal::invalid(
+            "request_too_large",
+            "the request's body is larger than 32 MiB",
+        )
+        .status(StatusCode::PAYLOAD_TOO_LARGE)
     };
     if body.size_hint().lower() > LARGEST_REQUEST as u64 {
         return Err(too_large());
@@ -40,7 +43,8 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
         let Some(frame) = frame else {
             return Ok(all.freeze());
         };
-        let frame = frame.map_err(|_| Refusal::invalid("invalid_body", "the request's body broke off"))?;
+        let frame =
+            frame.map_err(|_| Refusal::invalid("invalid_body", "the request's body broke off"))?;
         if let Ok(data) = frame.into_data() {
             if all.is_empty() && body.is_end_stream() {
                 return Ok(data);
@@ -54,10 +58,16 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
 }
 
 /// The whole of an upstream's body, of at most `most` bytes.
-pub(super) async fn answer_body(mut body: Body, most: usize, silence: Duration) -> Result<Bytes, BodyError> {
+pub(super) async fn answer_body(
+    mut body: Body,
+    most: usize,
+    silence: Duration,
+) -> Result<Bytes, BodyError> {
     let mut all = BytesMut::new();
     loop {
-        let frame = timeout(silence, body.frame()).await.map_err(|_| BodyError::Silent)?;
+        let frame = timeout(silence, body.frame())
+            .await
+            .map_err(|_| BodyError::Silent)?;
         let Some(frame) = frame else {
             return Ok(all.freeze());
         };
@@ -107,7 +117,13 @@ pub(super) struct EventBody {
 }
 
 impl EventBody {
-    pub(super) fn new(upstream: Body, events: Events, silence: Duration, account: Account, input: u64) -> Self {
+    pub(super) fn new(
+        upstream: Body,
+        events: Events,
+        silence: Duration,
+        account: Account,
+        input: u64,
+    ) -> Self {
         Self {
             upstream: Some(upstream),
             events,
@@ -202,7 +218,10 @@ impl HttpBody for EventBody {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.patience.renew();
                     this.account.mark_first_byte();
-                    frame.into_data().map(|piece| this.push(&piece)).unwrap_or_default()
+                    frame
+                        .into_data()
+                        .map(|piece| this.push(&piece))
+                        .unwrap_or_default()
                 }
             };
             if !passed.is_empty() {
@@ -222,7 +241,12 @@ pub(super) struct ScrubbedBody {
 }
 
 impl ScrubbedBody {
-    pub(super) fn new(upstream: Body, silence: Duration, account: Account, status: StatusCode) -> Self {
+    pub(super) fn new(
+        upstream: Body,
+        silence: Duration,
+        account: Account,
+        status: StatusCode,
+    ) -> Self {
         Self {
             upstream: Some(upstream),
             scrub: StreamScrub::default(),
@@ -252,7 +276,12 @@ impl HttpBody for ScrubbedBody {
                 return Poll::Ready(None);
             };
             let Poll::Ready(polled) = Pin::new(upstream).poll_frame(context) else {
-                ready!(this.patience.is_over(context).then_some(()).map_or(Poll::Pending, Poll::Ready));
+                ready!(
+                    this.patience
+                        .is_over(context)
+                        .then_some(())
+                        .map_or(Poll::Pending, Poll::Ready)
+                );
                 this.end(Some("upstream_timeout"));
                 return Poll::Ready(Some(Err(BodyError::Silent)));
             };
@@ -270,7 +299,9 @@ impl HttpBody for ScrubbedBody {
                     this.account.mark_first_byte();
                     let piece = frame.into_data().unwrap_or_default();
                     let resource = this.account.resource();
-                    resource.map(|resource| this.scrub.push(&resource.scrubber, piece)).unwrap_or_default()
+                    resource
+                        .map(|resource| this.scrub.push(&resource.scrubber, piece))
+                        .unwrap_or_default()
                 }
             };
             if !passed.is_empty() {
@@ -281,6 +312,8 @@ impl HttpBody for ScrubbedBody {
 
     /// Secrets are replaced by as many bytes, so that the length stays the upstream's.
     fn size_hint(&self) -> SizeHint {
-        self.upstream.as_ref().map_or_else(SizeHint::default, HttpBody::size_hint)
+        self.upstream
+            .as_ref()
+            .map_or_else(SizeHint::default, HttpBody::size_hint)
     }
 }

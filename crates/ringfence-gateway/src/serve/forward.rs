@@ -1,8 +1,9 @@
 //! Requests that are passed on as they are, with the key put in: other APIs, and paths that are not read.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST, HeaderMap,
+    HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
@@ -20,26 +21,61 @@ use crate::upstream::Call;
 
 /// Response headers that are passed on: what describes a body, caches it, pages through it or asks for patience.
 const PASSED: &[&str] = &[
-    "accept-ranges", "age", "allow", "cache-control", "content-disposition", "content-language", "content-length",
-    "content-range", "content-type", "date", "deprecation", "etag", "expires", "last-modified", "link", "location",
-    "ratelimit", "ratelimit-limit", "ratelimit-policy", "ratelimit-remaining", "ratelimit-reset", "request-id",
-    "retry-after", "retry-after-ms", "sunset", "vary", "warning", "x-should-retry", "x-total-count",
+    "accept-ranges",
+    "age",
+    "allow",
+    "cache-control",
+    "content-disposition",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "deprecation",
+    "etag",
+    "expires",
+    "last-modified",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-limit",
+    "ratelimit-policy",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "sunset",
+    "vary",
+    "warning",
+    "x-should-retry",
+    "x-total-count",
 ];
 
-pub(super) async fn answer(mut account: Account, request: Request<Incoming>, path: &str) -> Response<Body> {
-    let length = http_body::Body::size_hint(request.body()).exact().unwrap_or(0);
+pub(super) async fn answer(
+    mut account: Account,
+    request: Request<Incoming>,
+    path: &str,
+) -> Response<Body> {
+    let length = http_body::Body::size_hint(request.body())
+        .exact()
+        .unwrap_or(0);
     let cost = Cost {
         tokens: estimate(usize::try_from(length).unwrap_or(usize::MAX)),
         money: 0,
     };
-    if let Err(refusal) = account.take("", cost) {
+    if let Err(refusal) = account.take("", cost).await {
         return account.refuse(&refusal);
     }
     let (head, body) = request.into_parts();
     let Some(resource) = account.resource() else {
         return Refusal::upstream("unknown_path", "the resource is gone").response();
     };
-    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = head
+        .uri
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     let call = Call {
         method: head.method,
         path_and_query: format!("{path}{query}"),
@@ -73,7 +109,10 @@ fn passed(account: Account, response: Response<Body>) -> Response<Body> {
                 headers.insert(LOCATION, location);
             }
             None => {
-                let message = format!("`{}` redirects to another host; its key goes to no other", resource.name);
+                let message = format!(
+                    "`{}` redirects to another host; its key goes to no other",
+                    resource.name
+                );
                 let refusal = Refusal {
                     retry: Retry::Never,
                     ..Refusal::upstream("foreign_redirect", message)
@@ -98,15 +137,28 @@ fn local(location: &HeaderValue, resource: &Resource) -> Option<HeaderValue> {
         return None;
     }
     let path = uri.path_and_query()?.as_str();
-    let below = path.strip_prefix(address.path()).filter(|below| below.starts_with('/'))?;
+    let below = path
+        .strip_prefix(address.path())
+        .filter(|below| below.starts_with('/'))?;
     HeaderValue::from_str(&format!("/{}{below}", resource.name)).ok()
 }
 
 /// A caller's headers without those of the connection, its credentials and its cookies.
 pub(super) fn request_headers(headers: &HeaderMap, resource: &Resource) -> HeaderMap {
     const DROPPED: [HeaderName; 13] = [
-        AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName::from_static("keep-alive"), PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("expect"),
+        AUTHORIZATION,
+        CONNECTION,
+        CONTENT_LENGTH,
+        COOKIE,
+        HOST,
+        HeaderName::from_static("keep-alive"),
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HeaderName::from_static("expect"),
     ];
     let named: Vec<String> = headers
         .get_all(CONNECTION)
@@ -123,7 +175,8 @@ pub(super) fn request_headers(headers: &HeaderMap, resource: &Resource) -> Heade
             && !named.iter().any(|dropped| dropped == name.as_str())
     };
     let kept = headers.iter().filter(|(name, _)| is_kept(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// An upstream's headers, as far as they are allowed and the key is not in them.
@@ -137,14 +190,18 @@ pub(super) fn answer_headers(headers: &HeaderMap, resource: &Resource) -> Header
     let is_allowed = |name: &HeaderName| {
         PASSED.contains(&name.as_str())
             || own.contains(name)
-            || is_openai && (name.as_str().starts_with("openai-") || is_rate_limit(name) && !has_limits)
+            || is_openai
+                && (name.as_str().starts_with("openai-") || is_rate_limit(name) && !has_limits)
     };
     let mut allowed: HeaderMap = headers
         .iter()
         .filter(|(name, value)| is_allowed(name) && !resource.scrubber.finds(value.as_bytes()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if let Some(id) = headers.get("x-request-id").filter(|id| !resource.scrubber.finds(id.as_bytes())) {
+    if let Some(id) = headers
+        .get("x-request-id")
+        .filter(|id| !resource.scrubber.finds(id.as_bytes()))
+    {
         allowed.insert(HeaderName::from_static("x-upstream-request-id"), id.clone());
     }
     allowed

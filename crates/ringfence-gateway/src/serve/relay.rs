@@ -29,7 +29,11 @@ const LARGEST_ANSWER: usize = 64 << 20;
 /// Between two tries at one upstream.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn answer(mut account: Account, request: Request<Incoming>, path: &str) -> Response<Body> {
+pub(super) async fn answer(
+    mut account: Account,
+    request: Request<Incoming>,
+    path: &str,
+) -> Response<Body> {
     if request.method() == Method::GET
         && let Some(response) = models(&mut account, path)
     {
@@ -38,13 +42,17 @@ pub(super) async fn answer(mut account: Account, request: Request<Incoming>, pat
     let Some(operation) = Operation::of(request.method(), path) else {
         return forward::answer(account, request, path).await;
     };
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = request
+        .uri()
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     let (head, body) = request.into_parts();
     let body = match request_body(body).await {
         Ok(body) => body,
         Err(refusal) => return account.refuse(&refusal),
     };
-    let plan = match planned(&mut account, operation, body) {
+    let plan = match planned(&mut account, operation, body).await {
         Ok(plan) => plan,
         Err(refusal) => return account.refuse(&refusal),
     };
@@ -57,7 +65,10 @@ pub(super) async fn answer(mut account: Account, request: Request<Incoming>, pat
 
 /// `/models` and `/models/NAME`, where the manifest says what there is.
 fn models(account: &mut Account, path: &str) -> Option<Response<Body>> {
-    let wanted = path.strip_prefix("/models")?.trim_start_matches('/').to_owned();
+    let wanted = path
+        .strip_prefix("/models")?
+        .trim_start_matches('/')
+        .to_owned();
     let resource = account.resource()?;
     let Kind::OpenAi { models } = &resource.kind else {
         return None;
@@ -68,22 +79,35 @@ fn models(account: &mut Account, path: &str) -> Option<Response<Body>> {
     let row = |name: &String| json!({ "id": name, "object": "model", "created": 0, "owned_by": resource.name });
     let (status, text) = if wanted.is_empty() {
         let rows: Vec<_> = models.keys().map(row).collect();
-        (StatusCode::OK, json!({ "object": "list", "data": rows }).to_string())
+        (
+            StatusCode::OK,
+            json!({ "object": "list", "data": rows }).to_string(),
+        )
     } else if models.contains_key(&wanted) {
         (StatusCode::OK, row(&wanted).to_string())
     } else {
         let refusal = plan::unknown_model(&account.config, resource, &wanted);
         (refusal.status, refusal.json())
     };
-    account.usage = Some(Usage { input: 0, output: 0 });
+    account.usage = Some(Usage {
+        input: 0,
+        output: 0,
+    });
     account.outcome(status, (!status.is_success()).then_some("model_not_found"));
     Some(json_response(account, status, text))
 }
 
 /// Reads the body, says which models may answer, and takes what it needs from the buckets.
-fn planned(account: &mut Account, operation: Operation, body: Bytes) -> Result<Plan, Refusal> {
-    let read = RequestBody::read(&body).map_err(|error| Refusal::invalid("invalid_json", error.to_string()))?;
-    let resource = account.resource().ok_or_else(|| Refusal::invalid("unknown_path", "the resource is gone"))?;
+async fn planned(
+    account: &mut Account,
+    operation: Operation,
+    body: Bytes,
+) -> Result<Plan, Refusal> {
+    let read = RequestBody::read(&body)
+        .map_err(|error| Refusal::invalid("invalid_json", error.to_string()))?;
+    let resource = account
+        .resource()
+        .ok_or_else(|| Refusal::invalid("unknown_path", "the resource is gone"))?;
     let plan = Plan::new(&account.config, resource, operation, read, body)?;
     let keeps_text = resource.record == Level::Full;
     account.line.model = Some(ModelLine {
@@ -100,9 +124,11 @@ fn planned(account: &mut Account, operation: Operation, body: Bytes) -> Result<P
     });
     let cost = Cost {
         tokens: plan.input + plan.output,
-        money: plan.dearest().map_or(0, |price| price.of(plan.input, plan.output)),
+        money: plan
+            .dearest()
+            .map_or(0, |price| price.of(plan.input, plan.output)),
     };
-    account.take(&plan.asked, cost)?;
+    account.take(&plan.asked, cost).await?;
     account.usage = Some(Usage {
         input: plan.input,
         output: 0,
@@ -130,7 +156,10 @@ async fn send(
     account.gateway.upstreams.earn_retry();
     let config = std::sync::Arc::clone(&account.config);
     let gateway = std::sync::Arc::clone(&account.gateway);
-    let asked = account.resource().map(|resource| resource.name.clone()).unwrap_or_default();
+    let asked = account
+        .resource()
+        .map(|resource| resource.name.clone())
+        .unwrap_or_default();
     let mut targets = plan.targets.iter().peekable();
     while let Some(target) = targets.next() {
         let Some(resource) = config.resource(target.resource.as_deref().unwrap_or(&asked)) else {
@@ -170,7 +199,10 @@ fn judge(answer: &Result<Response<Body>, CallError>) -> (bool, bool) {
         Ok(response) => {
             let status = response.status();
             let is_passing = matches!(status.as_u16(), 500 | 502 | 503 | 504);
-            (is_passing, is_passing || matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429))
+            (
+                is_passing,
+                is_passing || matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429),
+            )
         }
     }
 }
@@ -180,7 +212,11 @@ fn note_target(account: &mut Account, resource: &Resource, target: &Target) {
     account.line.server = Some(resource.upstream.to_string());
     if let Some(model) = &mut account.line.model {
         model.sent = Some(target.model.clone());
-        model.provider = if matches!(resource.upstream, crate::config::Upstream::Mock(_)) { "mock" } else { "openai" };
+        model.provider = if matches!(resource.upstream, crate::config::Upstream::Mock(_)) {
+            "mock"
+        } else {
+            "openai"
+        };
     }
 }
 
@@ -191,19 +227,28 @@ async fn told(mut account: Account, plan: &Plan, response: Response<Body>) -> Re
         return Refusal::upstream("unknown_path", "the resource is gone").response();
     };
     let silence = resource.timeout;
-    let is_events = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_events = head
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let is_events = is_events.is_some_and(|kind| kind.starts_with("text/event-stream"));
     let mut headers = forward::answer_headers(&head.headers, resource);
     if head.status.is_success() && is_events {
         account.label(&mut headers);
         let events = Events::new(plan.asks_usage(), account.line.texts.is_some());
         let body = EventBody::new(body, events, silence, account, plan.input);
-        return answered(head.status, headers, http_body_util::BodyExt::boxed_unsync(body));
+        return answered(
+            head.status,
+            headers,
+            http_body_util::BodyExt::boxed_unsync(body),
+        );
     }
     account.mark_first_byte();
     let bytes = match answer_body(body, LARGEST_ANSWER, silence).await {
         Ok(bytes) => bytes,
-        Err(error) => return account.refuse(&Refusal::upstream("upstream_broken", error.to_string())),
+        Err(error) => {
+            return account.refuse(&Refusal::upstream("upstream_broken", error.to_string()));
+        }
     };
     if !head.status.is_success() {
         return failed(account, head.status, headers, bytes);
@@ -215,7 +260,10 @@ async fn told(mut account: Account, plan: &Plan, response: Response<Body>) -> Re
     learn(&mut account, plan, &bytes);
     account.outcome(head.status, None);
     account.label(&mut headers);
-    let clean = account.resource().map(|resource| resource.scrubber.scrub(bytes)).unwrap_or_default();
+    let clean = account
+        .resource()
+        .map(|resource| resource.scrubber.scrub(bytes))
+        .unwrap_or_default();
     answered(head.status, headers, whole(clean))
 }
 
@@ -251,7 +299,12 @@ fn output_texts(bytes: &[u8]) -> Option<String> {
 }
 
 /// An answer that is an error: in the shape that clients read, and never one that blames the caller's token for the gateway's key.
-fn failed(mut account: Account, status: StatusCode, mut headers: HeaderMap, bytes: Bytes) -> Response<Body> {
+fn failed(
+    mut account: Account,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    bytes: Bytes,
+) -> Response<Body> {
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         let name = &account.line.resource;
         let message = format!("the upstream refuses the key that the gateway puts in for `{name}`");
@@ -261,12 +314,19 @@ fn failed(mut account: Account, status: StatusCode, mut headers: HeaderMap, byte
         };
         return account.refuse(&refusal);
     }
-    let is_json = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).is_ok();
-    account.usage = Some(Usage { input: 0, output: 0 });
+    let is_json =
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).is_ok();
+    account.usage = Some(Usage {
+        input: 0,
+        output: 0,
+    });
     account.outcome(status, Some("upstream_error"));
     account.label(&mut headers);
     let body = if is_json {
-        account.resource().map(|resource| resource.scrubber.scrub(bytes)).unwrap_or_default()
+        account
+            .resource()
+            .map(|resource| resource.scrubber.scrub(bytes))
+            .unwrap_or_default()
     } else {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let message = format!("the upstream answered {status}");

@@ -22,8 +22,10 @@ use crate::record::metrics::State;
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, BodyError>> + Send>>;
 
 /// Headers that may hold a caller's token besides `Authorization`.
-pub(super) const TOKEN_HEADERS: [HeaderName; 2] =
-    [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+pub(super) const TOKEN_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+];
 
 pub(super) fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Answering {
     Box::pin(async move { Ok(routed(gateway, request).await) })
@@ -48,7 +50,10 @@ async fn routed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<B
         return Response::new(whole("ok\n"));
     }
     let header = match &route {
-        Route::Resource(index, _) => config.resources.get(*index).and_then(|resource| resource.key.as_ref()),
+        Route::Resource(index, _) => config
+            .resources
+            .get(*index)
+            .and_then(|resource| resource.key.as_ref()),
         _ => None,
     };
     let header = header.map(|key| key.header().clone());
@@ -61,9 +66,14 @@ async fn routed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<B
         Route::Metrics => metrics(&gateway, &config),
         Route::Resource(index, below) => {
             let account = account(gateway, config, index, caller, &request);
-            let is_llm = account.resource().is_some_and(|r| matches!(r.kind, Kind::OpenAi { .. }));
+            let is_llm = account
+                .resource()
+                .is_some_and(|r| matches!(r.kind, Kind::OpenAi { .. }));
             if is_llm {
-                let below = below.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(below);
+                let below = below
+                    .strip_prefix("/v1")
+                    .filter(|rest| rest.starts_with('/'))
+                    .unwrap_or(below);
                 relay::answer(account, request, below).await
             } else {
                 forward::answer(account, request, below).await
@@ -86,7 +96,9 @@ fn account(
         generation: config.generation,
         request_id: gateway.request_id(),
         caller,
-        resource: resource.map(|resource| resource.name.clone()).unwrap_or_default(),
+        resource: resource
+            .map(|resource| resource.name.clone())
+            .unwrap_or_default(),
         server: resource.map(|resource| resource.upstream.to_string()),
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
@@ -98,23 +110,38 @@ fn account(
 
 fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
     if path.split('/').any(is_dots) || path.contains('\\') {
-        return Err(Refusal::invalid("invalid_path", "the path has dots for a segment"));
+        return Err(Refusal::invalid(
+            "invalid_path",
+            "the path has dots for a segment",
+        ));
     }
     let (name, below) = match path.strip_prefix('/').and_then(|path| path.find('/')) {
         Some(end) => path.split_at(end + 1),
         None => (path, ""),
     };
-    let named = |wanted: &Resource| config.resources.iter().position(|resource| std::ptr::eq(resource, wanted));
+    let named = |wanted: &Resource| {
+        config
+            .resources
+            .iter()
+            .position(|resource| std::ptr::eq(resource, wanted))
+    };
     match (name, below) {
         ("/-", "/health") => Ok(Route::Health),
         ("/-", "/metrics") => Ok(Route::Metrics),
         ("/v1", _) => {
             let only = config.only_openai().and_then(named);
-            let only = only.ok_or_else(|| unknown(config, "/v1 stands for the one resource of kind `openai`, and here is not exactly one"))?;
+            let only = only.ok_or_else(|| {
+                unknown(
+                    config,
+                    "/v1 stands for the one resource of kind `openai`, and here is not exactly one",
+                )
+            })?;
             Ok(Route::Resource(only, below))
         }
         _ => {
-            let resource = config.resource(name.trim_start_matches('/')).and_then(named);
+            let resource = config
+                .resource(name.trim_start_matches('/'))
+                .and_then(named);
             let resource = resource.ok_or_else(|| unknown(config, "no resource has that name"))?;
             Ok(Route::Resource(resource, below))
         }
@@ -128,16 +155,26 @@ fn is_dots(segment: &str) -> bool {
 }
 
 fn unknown(config: &Config, why: &str) -> Refusal {
-    let names: Vec<String> = config.resources.iter().map(|resource| format!("/{}", resource.name)).collect();
+    let names: Vec<String> = config
+        .resources
+        .iter()
+        .map(|resource| format!("/{}", resource.name))
+        .collect();
     let message = format!("{why}; known: {}", names.join(", "));
     Refusal::invalid("unknown_path", message).status(StatusCode::NOT_FOUND)
 }
 
 /// Who asks. The token stands where the client library puts its key.
-fn caller(config: &Config, headers: &HeaderMap, own: Option<&HeaderName>) -> Result<String, Refusal> {
+fn caller(
+    config: &Config,
+    headers: &HeaderMap,
+    own: Option<&HeaderName>,
+) -> Result<String, Refusal> {
     let environment = &config.environment;
     let Some(token) = token(headers, own) else {
-        let message = format!("no token: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)");
+        let message = format!(
+            "no token: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)"
+        );
         return Err(unauthorized("missing_token", message));
     };
     match config.callers.caller(&token) {
@@ -147,7 +184,9 @@ fn caller(config: &Config, headers: &HeaderMap, own: Option<&HeaderName>) -> Res
                 TokenError::OtherEnvironment { .. } => "wrong_environment",
                 _ => "invalid_token",
             };
-            let message = format!("{error}: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)");
+            let message = format!(
+                "{error}: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)"
+            );
             Err(unauthorized(code, message))
         }
     }

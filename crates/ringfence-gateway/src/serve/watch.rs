@@ -31,18 +31,21 @@ impl Watch {
 pub(super) fn start(gateway: Arc<Gateway>, mut source: Box<dyn Source>) -> io::Result<Watch> {
     const PAUSE: Duration = Duration::from_millis(500);
     let (sender, receiver) = channel();
-    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-        loop {
-            let wanted = match receiver.recv_timeout(PAUSE) {
-                Ok(()) => true,
-                Err(RecvTimeoutError::Timeout) => source.has_changed(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if wanted {
-                reload(&gateway, source.as_mut());
+    std::thread::Builder::new()
+        .name("watch".to_owned())
+        .spawn(move || {
+            loop {
+                gateway.keep_budgets();
+                let wanted = match receiver.recv_timeout(PAUSE) {
+                    Ok(()) => true,
+                    Err(RecvTimeoutError::Timeout) => source.has_changed(),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                };
+                if wanted {
+                    reload(&gateway, source.as_mut());
+                }
             }
-        }
-    })?;
+        })?;
     Ok(Watch(sender))
 }
 

@@ -84,7 +84,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn five_failures_in_a_row_bring_rest_and_one_success_ends_it() {
         let breakers = Breakers::default();
-        let call = |is_well| breakers.enter("a").map(|probe| probe.leave(is_well)).is_some();
+        let call = |is_well| {
+            breakers
+                .enter("a")
+                .map(|probe| probe.leave(is_well))
+                .is_some()
+        };
         for _ in 0..4 {
             assert!(call(false));
         }
@@ -93,7 +98,10 @@ mod tests {
             assert!(call(false));
         }
         assert!(!call(true));
-        assert!(breakers.enter("b").is_some(), "another address is another matter");
+        assert!(
+            breakers.enter("b").is_some(),
+            "another address is another matter"
+        );
         tokio::time::advance(REST).await;
         let probe = breakers.enter("a").unwrap();
         assert!(!call(true), "one tries, the others wait");

@@ -21,12 +21,16 @@ impl Budget {
     pub(super) fn earn(&self) {
         let more = |balance: u64| Some((balance + EARNED).min(MOST));
         // The closure always gives a value.
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 
     pub(super) fn spend(&self) -> bool {
         let less = |balance: u64| balance.checked_sub(RETRY);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
     }
 }
 

@@ -25,7 +25,7 @@ use speech::Speech;
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) async fn answer(script: &Script, call: Call) -> Response<Body> {
-    tokio::time::sleep(script.latency).await;
+    pause(script.latency).await;
     if let Some(failure) = script.fail {
         let earlier = CALLS.fetch_add(1, Ordering::Relaxed);
         if failure.times.is_none_or(|times| earlier < times) {
@@ -33,11 +33,15 @@ pub(super) async fn answer(script: &Script, call: Call) -> Response<Body> {
             return refusal.status(failure.status).response();
         }
     }
-    let body = call.body.collect().await.map(http_body_util::Collected::to_bytes);
+    let body = call
+        .body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
     let request: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
     let path = call.path_and_query.split('?').next().unwrap_or_default();
     match path {
-        "/embeddings" => json_answer(vector::embeddings(&request)),
+        "/embeddings" => json_answer(&vector::embeddings(&request)),
         "/chat/completions" | "/completions" | "/responses" => spoken(script, path, &request),
         _ => {
             let refusal = Refusal::invalid("unknown_path", "the mock has no such path");
@@ -49,7 +53,7 @@ pub(super) async fn answer(script: &Script, call: Call) -> Response<Body> {
 fn spoken(script: &Script, path: &str, request: &Value) -> Response<Body> {
     let speech = Speech::of(path, request, script.chunks);
     if request.get("stream") != Some(&json!(true)) {
-        return json_answer(speech.whole());
+        return json_answer(&speech.whole());
     }
     let events = speech.events();
     let (sender, receiver) = mpsc::channel(1);
@@ -60,14 +64,25 @@ fn spoken(script: &Script, path: &str, request: &Value) -> Response<Body> {
     response
 }
 
+/// A timer takes a millisecond at least, so that none is set for nothing.
+async fn pause(time: std::time::Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
 /// Says the events one after the other, until somebody stops listening.
 async fn speak(script: Script, events: Vec<String>, to: mpsc::Sender<Result<Bytes, BodyError>>) {
     for (index, event) in events.into_iter().enumerate() {
         if index > 0 {
-            tokio::time::sleep(script.pause).await;
+            pause(script.pause).await;
         }
         let is_cut = script.cut == Some(index);
-        let piece = if is_cut { Err(BodyError::Broken) } else { Ok(event.into()) };
+        let piece = if is_cut {
+            Err(BodyError::Broken)
+        } else {
+            Ok(event.into())
+        };
         if to.send(piece).await.is_err() || is_cut {
             return;
         }
@@ -85,11 +100,13 @@ impl http_body::Body for Spoken {
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        self.0
+            .poll_recv(context)
+            .map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }
 
-fn json_answer(value: Value) -> Response<Body> {
+fn json_answer(value: &Value) -> Response<Body> {
     let mut response = Response::new(whole(value.to_string()));
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);

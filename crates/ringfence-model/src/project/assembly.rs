@@ -44,7 +44,8 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
             .map(|name| name.value.clone())
             .collect(),
         ports: manifest.ports.clone(),
-        resources: assembly.resources(declarations.as_ref(), &environments),
+        resources: assembly.resources(declarations.as_ref()),
+        services: assembly.services(&environments),
         gateway: assembly.gateway(declarations.as_ref(), &environments),
         environments,
         declarations,
@@ -347,33 +348,45 @@ impl Assembly<'_> {
         }
     }
 
-    fn resources(
-        &mut self,
-        declarations: Option<&BTreeMap<String, Declaration>>,
-        environments: &[Environment],
-    ) -> Vec<Resource> {
+    fn resources(&mut self, declarations: Option<&BTreeMap<String, Declaration>>) -> Vec<Resource> {
         let Some((source, manifest)) = self.parts.manifest else {
             return Vec::new();
         };
-        let settings = manifest
+        for (name, declarations) in manifest
             .resources
             .iter()
-            .flat_map(|resource| resource.setting.iter().chain(&resource.service.key));
-        self.declared_settings(source, settings, declarations);
-        let mut resources = Vec::new();
-        for entry in &manifest.resources {
-            let service = entry.service.clone();
-            let service = Service::read(source, service, &mut self.diagnostics);
-            self.known_environments(source, service.named_environments(), environments);
-            resources.push(Resource {
-                name: entry.name.value.clone(),
-                place: Place::new(source, entry.name.span),
-                kind: text(entry.kind.as_ref()),
-                setting: text(entry.setting.as_ref()),
-                service,
-            });
+            .filter_map(|r| Some((r.setting.as_ref()?, declarations?)))
+        {
+            if !declarations.contains_key(&name.value) {
+                let place = Place::new(source, name.span);
+                self.diagnostics.push(undeclared_resource_setting(
+                    &name.value,
+                    place,
+                    declarations,
+                ));
+            }
         }
-        resources
+        let resources = manifest.resources.iter().map(|resource| Resource {
+            name: resource.name.value.clone(),
+            kind: text(resource.kind.as_ref()),
+            setting: text(resource.setting.as_ref()),
+        });
+        resources.collect()
+    }
+
+    /// Resources whose traffic goes through the gateway.
+    fn services(&mut self, environments: &[Environment]) -> Vec<Service> {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Vec::new();
+        };
+        let mut services = Vec::new();
+        for entry in &manifest.resources {
+            if let Some(service) = Service::read(source, entry, &mut self.diagnostics) {
+                self.known_environments(source, service.named_environments(), environments);
+                services.push(service);
+            }
+        }
+        services
     }
 
     fn gateway(
@@ -385,26 +398,16 @@ impl Assembly<'_> {
             return Gateway::default();
         };
         let gateway = Gateway::new(source, manifest.gateway.clone());
-        self.declared_settings(source, manifest.gateway.secret.iter(), declarations);
-        self.known_environments(source, gateway.named_environments(), environments);
-        gateway
-    }
-
-    /// Settings that something names must be declared, where any are.
-    fn declared_settings<'a>(
-        &mut self,
-        source: SourceId,
-        named: impl Iterator<Item = &'a Spanned<String>>,
-        declarations: Option<&BTreeMap<String, Declaration>>,
-    ) {
-        let Some(declarations) = declarations else {
-            return;
-        };
-        for name in named.filter(|name| !declarations.contains_key(&name.value)) {
+        let secret = manifest.gateway.secret.as_ref();
+        if let (Some(name), Some(declarations)) = (secret, declarations)
+            && !declarations.contains_key(&name.value)
+        {
             let place = Place::new(source, name.span);
             let diagnostic = undeclared_resource_setting(&name.value, place, declarations);
             self.diagnostics.push(diagnostic);
         }
+        self.known_environments(source, gateway.named_environments(), environments);
+        gateway
     }
 
     fn known_environments<'a>(
@@ -539,8 +542,8 @@ fn undeclared_resource_setting(
         "undeclared-setting",
         format!("`{name}` is not declared under `[settings]`"),
     )
-    .at(place, "it is looked for there")
-    .because("the resource would have no address, or no key");
+    .at(place, "the resource's address is looked for there")
+    .because("the resource would have no address");
     match spelling::closest(name, declarations.keys().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!(

@@ -230,7 +230,10 @@ fn egress((environment, item): (Spanned<String>, &Item)) -> EgressEntry {
     }
 }
 
-pub(super) fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
+pub(super) fn per_environment<T>(
+    item: &Item,
+    read: impl Fn(&Item) -> Option<T>,
+) -> PerEnvironment<T> {
     let split = |table: &&dyn TableLike| table.contains_key("default") || table.contains_key("in");
     match item.as_table_like().filter(split) {
         Some(table) => PerEnvironment {

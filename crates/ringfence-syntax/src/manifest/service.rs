@@ -25,6 +25,26 @@ pub struct ServiceEntry {
     pub timeout: PerEnvironment<Spanned<String>>,
 }
 
+impl ServiceEntry {
+    /// The first key that only the gateway carries out, and where it stands.
+    #[must_use]
+    pub fn first_key(&self) -> Option<(&'static str, ringfence_diagnostic::Span)> {
+        let varying = |value: &PerEnvironment<Spanned<String>>| {
+            let within = value.within.first().map(|(name, _)| name.span);
+            value.default.as_ref().map(|text| text.span).or(within)
+        };
+        let found = [
+            ("models", self.models.first().map(|(name, _)| name.span)),
+            ("limits", varying(&self.limits)),
+            ("record", varying(&self.record)),
+            ("timeout", varying(&self.timeout)),
+            ("header", self.header.as_ref().map(|header| header.span)),
+            ("headers", self.headers.first().map(|header| header.span)),
+        ];
+        found.into_iter().find_map(|(key, span)| Some((key, span?)))
+    }
+}
+
 /// One of the models behind a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelEntry {
@@ -88,7 +108,8 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
 /// A text that may differ by environment.
 fn varying(table: &dyn TableLike, key: &str) -> PerEnvironment<Spanned<String>> {
     let item = table.get(key);
-    item.map(|item| per_environment(item, spanned)).unwrap_or_default()
+    item.map(|item| per_environment(item, spanned))
+        .unwrap_or_default()
 }
 
 fn spanned(item: &Item) -> Option<Spanned<String>> {

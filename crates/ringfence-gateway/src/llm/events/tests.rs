@@ -28,8 +28,17 @@ fn a_stream_passes_as_it_is_in_pieces_of_any_size() {
         let (passed, events, end) = pass(STREAM, size, false);
         assert_eq!((passed.as_str(), end), (STREAM, Ok(())), "{size}");
         let seen = events.seen;
-        assert_eq!(seen.usage, Some(Usage { input: 3, output: 2 }));
-        assert_eq!((seen.text.as_str(), seen.id.as_deref(), seen.is_done), ("Hello", Some("c1"), true));
+        assert_eq!(
+            seen.usage,
+            Some(Usage {
+                input: 3,
+                output: 2
+            })
+        );
+        assert_eq!(
+            (seen.text.as_str(), seen.id.as_deref(), seen.is_done),
+            ("Hello", Some("c1"), true)
+        );
         assert_eq!(seen.finish_reasons, ["stop"]);
     }
 }
@@ -49,14 +58,29 @@ fn the_responses_api_tells_its_usage_in_an_event() {
     let stream = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"Hi\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r1\",\"model\":\"m\",\"usage\":{\"input_tokens\":7,\"output_tokens\":4}}}\n\n";
     let (passed, events, end) = pass(stream, 9, true);
     assert_eq!((passed.as_str(), end), (stream, Ok(())));
-    assert_eq!(events.seen.usage, Some(Usage { input: 7, output: 4 }));
-    assert_eq!((events.seen.text.as_str(), events.seen.id.as_deref()), ("Hi", Some("r1")));
+    assert_eq!(
+        events.seen.usage,
+        Some(Usage {
+            input: 7,
+            output: 4
+        })
+    );
+    assert_eq!(
+        (events.seen.text.as_str(), events.seen.id.as_deref()),
+        ("Hi", Some("r1"))
+    );
 }
 
 #[test]
 fn what_cannot_be_an_event_ends_the_stream() {
-    assert_eq!(pass("data: {\"a\":1}\n\ndata: oops\n\n", 5, true).2, Err(EventError::NoJson));
-    assert_eq!(pass("data: {\"a\":1}\n\ndata: {\"b\"", 5, true).2, Err(EventError::CutOff));
+    assert_eq!(
+        pass("data: {\"a\":1}\n\ndata: oops\n\n", 5, true).2,
+        Err(EventError::NoJson)
+    );
+    assert_eq!(
+        pass("data: {\"a\":1}\n\ndata: {\"b\"", 5, true).2,
+        Err(EventError::CutOff)
+    );
     let long = "data: ".to_owned() + &"x".repeat(LONGEST + 1);
     assert_eq!(pass(&long, 1 << 20, true).2, Err(EventError::TooLong));
 }

@@ -9,25 +9,40 @@ fn edit(body: &str, model: &str, ask_usage: bool) -> String {
 #[test]
 fn the_name_is_exchanged_and_nothing_else() {
     let body = r#" {"temperature":1.0, "x":1e+2,"model" : "chat","seed":12345678901234567890123,"é":[1.10,{"model":"in"}]} "#;
-    assert_eq!(edit(body, "gpt \"5\"", false), body.replace("\"chat\"", r#""gpt \"5\"""#));
+    assert_eq!(
+        edit(body, "gpt \"5\"", false),
+        body.replace("\"chat\"", r#""gpt \"5\"""#)
+    );
     assert_eq!(edit(body, "chat", false), body);
 }
 
 #[test]
 fn an_escaped_name_is_the_same_name() {
-    assert_eq!(edit(r#"{"mod\u0065l":"ch\u0061t"}"#, "m", false), r#"{"mod\u0065l":"m"}"#);
+    assert_eq!(
+        edit(r#"{"mod\u0065l":"ch\u0061t"}"#, "m", false),
+        r#"{"mod\u0065l":"m"}"#
+    );
     let twice = RequestBody::read(br#"{"model":"a","mod\u0065l":"b"}"#).unwrap_err();
-    assert!(twice.to_string().contains("`model` stands there twice"), "{twice}");
+    assert!(
+        twice.to_string().contains("`model` stands there twice"),
+        "{twice}"
+    );
 }
 
 #[test]
 fn usage_is_asked_for_once() {
     let asked = r#"{"model":"m","stream_options":{"include_usage":true}}"#;
     for (body, expected) in [
-        (r#"{"model":"m"}"#, r#"{"model":"m","stream_options":{"include_usage":true}}"#),
+        (
+            r#"{"model":"m"}"#,
+            r#"{"model":"m","stream_options":{"include_usage":true}}"#,
+        ),
         (r#"{"model":"m","stream_options":null}"#, asked),
         (r#"{"model":"m","stream_options":{}}"#, asked),
-        (r#"{"model":"m","stream_options":{"include_usage":false}}"#, asked),
+        (
+            r#"{"model":"m","stream_options":{"include_usage":false}}"#,
+            asked,
+        ),
         (asked, asked),
         (
             r#"{"stream_options":{"include_obfuscation":false},"model":"m"}"#,
@@ -35,15 +50,26 @@ fn usage_is_asked_for_once() {
         ),
     ] {
         assert_eq!(edit(body, "m", true), expected);
-        assert_eq!(RequestBody::read(body.as_bytes()).unwrap().wants_usage(), body == asked);
+        assert_eq!(
+            RequestBody::read(body.as_bytes()).unwrap().wants_usage(),
+            body == asked
+        );
     }
 }
 
 #[test]
 fn what_is_no_request_is_refused() {
     for bad in [
-        "", "[]", "1", "{", "{\"model\":1}", "{\"model\":\"a\"} x", "{\"stream\":\"yes\",\"model\":\"a\"}", "{\"n\":-1}",
-        "{\"max_tokens\":1.5}", "{\"model\":\"\\ud800\"}",
+        "",
+        "[]",
+        "1",
+        "{",
+        "{\"model\":1}",
+        "{\"model\":\"a\"} x",
+        "{\"stream\":\"yes\",\"model\":\"a\"}",
+        "{\"n\":-1}",
+        "{\"max_tokens\":1.5}",
+        "{\"model\":\"\\ud800\"}",
     ] {
         assert!(RequestBody::read(bad.as_bytes()).is_err(), "{bad}");
     }
@@ -52,10 +78,19 @@ fn what_is_no_request_is_refused() {
 
 #[test]
 fn bounds_are_read() {
-    let read = RequestBody::read(br#"{"model":"m","max_tokens":5,"max_completion_tokens":9,"n":3,"stream":true}"#).unwrap();
-    assert_eq!((read.max_tokens, read.answers, read.is_stream), (Some(9), 3, true));
+    let read = RequestBody::read(
+        br#"{"model":"m","max_tokens":5,"max_completion_tokens":9,"n":3,"stream":true}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (read.max_tokens, read.answers, read.is_stream),
+        (Some(9), 3, true)
+    );
     let read = RequestBody::read(br#"{"max_tokens":null,"n":null,"stream":null}"#).unwrap();
-    assert_eq!((read.max_tokens, read.answers, read.is_stream), (None, 1, false));
+    assert_eq!(
+        (read.max_tokens, read.answers, read.is_stream),
+        (None, 1, false)
+    );
 }
 
 proptest::proptest! {

@@ -69,11 +69,15 @@ impl Plan {
         body: Bytes,
     ) -> Result<Self, Refusal> {
         let asked = request.model.as_ref().map(|(name, _)| name.clone());
-        let asked = asked.ok_or_else(|| Refusal::invalid("missing_model", "the body has no `model`"))?;
+        let asked =
+            asked.ok_or_else(|| Refusal::invalid("missing_model", "the body has no `model`"))?;
         let targets = targets_of(config, resource, &asked)?;
         let output = match operation {
             Operation::Embedding => 0,
-            _ => request.max_tokens.unwrap_or(UNBOUNDED).saturating_mul(request.answers),
+            _ => request
+                .max_tokens
+                .unwrap_or(UNBOUNDED)
+                .saturating_mul(request.answers),
         };
         Ok(Self {
             asked,
@@ -94,7 +98,8 @@ impl Plan {
 
     /// The body as a target gets it.
     pub(super) fn body_for(&self, target: &Target) -> Bytes {
-        self.request.edited(&self.body, &target.model, self.asks_usage())
+        self.request
+            .edited(&self.body, &target.model, self.asks_usage())
     }
 
     /// The highest price that could come up.

@@ -40,7 +40,9 @@ impl Speech {
         let mut pieces = cut(&text, chunks);
         let most = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
         let most = most.iter().find_map(|name| request.get(name)?.as_u64());
-        let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let most = most.map_or(usize::MAX, |most| {
+            usize::try_from(most).unwrap_or(usize::MAX)
+        });
         let finish = match &tool {
             Some(_) => "tool_calls",
             None if pieces.len() > most => "length",
@@ -69,8 +71,12 @@ impl Speech {
     fn usage(&self) -> Value {
         let (input, output) = (self.input, self.output());
         match self.shape {
-            Shape::Response => json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input + output }),
-            _ => json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output }),
+            Shape::Response => {
+                json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input + output })
+            }
+            _ => {
+                json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output })
+            }
         }
     }
 
@@ -86,7 +92,9 @@ impl Speech {
                 };
                 self.with_choice("chat.completion", &json!({ "message": message }))
             }
-            Shape::Completion => self.with_choice("text_completion", &json!({ "text": self.text() })),
+            Shape::Completion => {
+                self.with_choice("text_completion", &json!({ "text": self.text() }))
+            }
             Shape::Response => self.response("completed"),
         }
     }
@@ -101,9 +109,13 @@ impl Speech {
 
     fn response(&self, status: &str) -> Value {
         let output = match &self.tool {
-            Some(name) => json!({ "id": "fc_mock", "type": "function_call", "call_id": "call_mock", "name": name, "arguments": self.text(), "status": status }),
-            None => json!({ "id": "msg_mock", "type": "message", "role": "assistant", "status": status,
-                "content": [{ "type": "output_text", "text": self.text(), "annotations": [] }] }),
+            Some(name) => {
+                json!({ "id": "fc_mock", "type": "function_call", "call_id": "call_mock", "name": name, "arguments": self.text(), "status": status })
+            }
+            None => {
+                json!({ "id": "msg_mock", "type": "message", "role": "assistant", "status": status,
+                "content": [{ "type": "output_text", "text": self.text(), "annotations": [] }] })
+            }
         };
         json!({
             "id": "resp_mock", "object": "response", "created_at": 0, "model": self.model, "status": status, "output": [output],
@@ -116,8 +128,17 @@ impl Speech {
         if self.shape == Shape::Response {
             return self.response_events();
         }
-        let mut events: Vec<Value> = self.pieces.iter().enumerate().map(|(index, piece)| self.chunk(index, piece)).collect();
-        let content = if self.shape == Shape::Chat { json!({ "delta": {} }) } else { json!({ "text": "" }) };
+        let mut events: Vec<Value> = self
+            .pieces
+            .iter()
+            .enumerate()
+            .map(|(index, piece)| self.chunk(index, piece))
+            .collect();
+        let content = if self.shape == Shape::Chat {
+            json!({ "delta": {} })
+        } else {
+            json!({ "text": "" })
+        };
         let mut end = json!({ "index": 0, "finish_reason": self.finish });
         merge(&mut end, &content);
         events.push(self.event(&json!({ "choices": [end] })));
@@ -129,8 +150,13 @@ impl Speech {
     }
 
     fn event(&self, content: &Value) -> Value {
-        let object = if self.shape == Shape::Chat { "chat.completion.chunk" } else { "text_completion" };
-        let mut event = json!({ "id": "mock-1", "object": object, "created": 0, "model": self.model });
+        let object = if self.shape == Shape::Chat {
+            "chat.completion.chunk"
+        } else {
+            "text_completion"
+        };
+        let mut event =
+            json!({ "id": "mock-1", "object": object, "created": 0, "model": self.model });
         merge(&mut event, content);
         event
     }
@@ -138,11 +164,17 @@ impl Speech {
     fn chunk(&self, index: usize, piece: &str) -> Value {
         let content = match (self.shape, &self.tool) {
             (Shape::Completion, _) => json!({ "text": piece }),
-            (_, Some(name)) if index == 0 => json!({ "delta": { "role": "assistant", "tool_calls": [
+            (_, Some(name)) if index == 0 => {
+                json!({ "delta": { "role": "assistant", "tool_calls": [
                 { "index": 0, "id": "call_mock", "type": "function", "function": { "name": name, "arguments": piece } }
-            ] } }),
-            (_, Some(_)) => json!({ "delta": { "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] } }),
-            (_, None) if index == 0 => json!({ "delta": { "role": "assistant", "content": piece } }),
+            ] } })
+            }
+            (_, Some(_)) => {
+                json!({ "delta": { "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] } })
+            }
+            (_, None) if index == 0 => {
+                json!({ "delta": { "role": "assistant", "content": piece } })
+            }
             (_, None) => json!({ "delta": { "content": piece } }),
         };
         let mut choice = json!({ "index": 0, "finish_reason": null });
@@ -161,8 +193,17 @@ impl Speech {
         }
         let number = events.len();
         events.push(json!({ "type": "response.completed", "sequence_number": number, "response": self.response("completed") }));
-        let name = |event: &Value| event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect()
+        let name = |event: &Value| {
+            event
+                .get("type")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        events
+            .iter()
+            .map(|event| format!("event: {}\ndata: {event}\n\n", name(event)))
+            .collect()
     }
 }
 
@@ -175,15 +216,29 @@ fn merge(into: &mut Value, from: &Value) {
 /// Words with the space before them, or so many chunks of about one length.
 fn cut(text: &str, chunks: Option<usize>) -> Vec<String> {
     let Some(chunks) = chunks.filter(|chunks| *chunks > 0) else {
-        let ends = text.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at);
+        let ends = text
+            .char_indices()
+            .filter(|(_, c)| *c == ' ')
+            .map(|(at, _)| at);
         let bounds: Vec<usize> = [0].into_iter().chain(ends).chain([text.len()]).collect();
-        let pieces = bounds.windows(2).filter_map(|pair| text.get(*pair.first()?..*pair.last()?));
-        return pieces.filter(|piece| !piece.is_empty()).map(str::to_owned).collect();
+        let pieces = bounds
+            .windows(2)
+            .filter_map(|pair| text.get(*pair.first()?..*pair.last()?));
+        return pieces
+            .filter(|piece| !piece.is_empty())
+            .map(str::to_owned)
+            .collect();
     };
     let characters: Vec<char> = text.chars().collect();
     let bound = |index: usize| index * characters.len() / chunks;
-    let piece = |index| characters.get(bound(index)..bound(index + 1)).unwrap_or_default();
-    (0..chunks).map(|index| piece(index).iter().collect()).collect()
+    let piece = |index| {
+        characters
+            .get(bound(index)..bound(index + 1))
+            .unwrap_or_default()
+    };
+    (0..chunks)
+        .map(|index| piece(index).iter().collect())
+        .collect()
 }
 
 /// What was said last: the last message's content, the prompt or the input.
@@ -207,14 +262,18 @@ fn last_text(request: &Value) -> String {
 /// The first tool, unless its result is what was said last.
 fn tool(request: &Value) -> Option<(String, Value)> {
     let has_result = request.pointer("/messages").and_then(Value::as_array);
-    let is_result = has_result.and_then(|messages| messages.last()?.get("role")?.as_str()) == Some("tool");
+    let is_result =
+        has_result.and_then(|messages| messages.last()?.get("role")?.as_str()) == Some("tool");
     if is_result || request.get("tool_choice") == Some(&json!("none")) {
         return None;
     }
     let tool = request.get("tools")?.as_array()?.first()?;
     let function = tool.get("function").unwrap_or(tool);
     let name = function.get("name")?.as_str()?.to_owned();
-    Some((name, function.get("parameters").cloned().unwrap_or_default()))
+    Some((
+        name,
+        function.get("parameters").cloned().unwrap_or_default(),
+    ))
 }
 
 /// The schema that the answer has to fit.
@@ -225,7 +284,11 @@ fn schema(request: &Value) -> Option<&Value> {
 
 /// The smallest value that fits a schema, as far as types and required properties go.
 fn instance(schema: &Value) -> Value {
-    if let Some(first) = schema.get("enum").and_then(Value::as_array).and_then(|values| values.first()) {
+    if let Some(first) = schema
+        .get("enum")
+        .and_then(Value::as_array)
+        .and_then(|values| values.first())
+    {
         return first.clone();
     }
     match schema.get("type").and_then(Value::as_str) {
@@ -236,7 +299,10 @@ fn instance(schema: &Value) -> Value {
         Some("null") => Value::Null,
         _ => {
             let properties = schema.get("properties").and_then(Value::as_object);
-            let filled = properties.into_iter().flatten().map(|(name, inner)| (name.clone(), instance(inner)));
+            let filled = properties
+                .into_iter()
+                .flatten()
+                .map(|(name, inner)| (name.clone(), instance(inner)));
             Value::Object(filled.collect())
         }
     }

@@ -11,18 +11,27 @@ const DIMENSIONS: usize = 8;
 pub(super) fn embeddings(request: &Value) -> Value {
     let inputs: Vec<&Value> = match request.get("input") {
         // A list of numbers is one text in tokens.
-        Some(Value::Array(inputs)) if !inputs.iter().all(Value::is_number) => inputs.iter().collect(),
+        Some(Value::Array(inputs)) if !inputs.iter().all(Value::is_number) => {
+            inputs.iter().collect()
+        }
         Some(input) => vec![input],
         None => Vec::new(),
     };
     let is_base64 = request.get("encoding_format") == Some(&json!("base64"));
     let rows = inputs.iter().enumerate().map(|(index, input)| {
         let numbers = numbers(input);
-        let embedding = if is_base64 { json!(packed(&numbers)) } else { json!(numbers) };
+        let embedding = if is_base64 {
+            json!(packed(&numbers))
+        } else {
+            json!(numbers)
+        };
         json!({ "object": "embedding", "index": index, "embedding": embedding })
     });
     let rows: Vec<Value> = rows.collect();
-    let tokens: usize = inputs.iter().map(|input| input.to_string().len().div_ceil(4)).sum();
+    let tokens: usize = inputs
+        .iter()
+        .map(|input| input.to_string().len().div_ceil(4))
+        .sum();
     json!({
         "object": "list",
         "model": request.get("model"),
@@ -32,7 +41,9 @@ pub(super) fn embeddings(request: &Value) -> Value {
 }
 
 fn numbers(input: &Value) -> Vec<f32> {
-    let text = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
+    let text = input
+        .as_str()
+        .map_or_else(|| input.to_string(), str::to_owned);
     let digest = Sha256::digest(text.as_bytes());
     let bytes = digest.iter().take(DIMENSIONS);
     bytes.map(|byte| f32::from(*byte) / 128.0 - 1.0).collect()
@@ -40,6 +51,9 @@ fn numbers(input: &Value) -> Vec<f32> {
 
 /// Little-endian floats in base64, as OpenAI's clients ask for.
 fn packed(numbers: &[f32]) -> String {
-    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let bytes: Vec<u8> = numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
     STANDARD.encode(bytes)
 }
