@@ -102,18 +102,24 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn resource(&mut self) -> Option<Resource> {
-        let upstream = self.upstream()?;
-        let (key, key_class, scrubber) = self.key(&upstream)?;
+        let upstream = self.upstream();
+        let header = self.header();
+        let kind = self.kind();
+        let limits = self.limits();
+        let timeout = self.timeout();
+        // Everything that is wrong has been said by now.
+        let upstream = upstream?;
+        let (key, key_class, scrubber) = self.key(&upstream, header?)?;
         Some(Resource {
             name: self.service.name.clone(),
-            kind: self.kind(),
+            kind,
             upstream,
             key,
             key_class,
             scrubber,
-            limits: self.limits(),
+            limits,
             record: self.record(),
-            timeout: self.timeout(),
+            timeout,
         })
     }
 
@@ -149,6 +155,7 @@ impl Reader<'_> {
     fn key(
         &mut self,
         upstream: &Upstream,
+        header: Option<HeaderName>,
     ) -> Option<(Option<InjectedKey>, Option<KeyClass>, Scrubber)> {
         let none = (None, None, Scrubber::new([]));
         let Some((name, place)) = self.service.key() else {
@@ -168,7 +175,6 @@ impl Reader<'_> {
         };
         let value = setting.value.expose().trim().to_owned();
         let value = zeroize::Zeroizing::new(value);
-        let header = self.header()?;
         match InjectedKey::new(header, &value) {
             Ok(key) => Some((
                 Some(key),

@@ -201,6 +201,20 @@ impl Gateway {
         self.written(self.entry.secret.as_ref())
     }
 
+    /// The setting that holds the address of a shared store.
+    #[must_use]
+    pub fn store(&self) -> Option<Written<'_>> {
+        self.written(self.entry.store.as_ref())
+    }
+
+    /// How many gateways count their own share while that store cannot be asked; `None` where nothing passes then.
+    #[must_use]
+    pub fn share(&self, environment: &Environment) -> Option<u64> {
+        let word = chosen(&self.entry.store_lost, environment)?;
+        let replicas = chosen(&self.entry.replicas, environment).copied();
+        (word.value == "share").then_some(replicas.unwrap_or(1))
+    }
+
     /// Whether a production gateway may do that against the rules.
     #[must_use]
     pub fn allows(&self, what: &str) -> bool {
@@ -209,7 +223,12 @@ impl Gateway {
 
     /// The environments and tiers that it speaks of.
     pub(crate) fn named_environments(&self) -> impl Iterator<Item = &Spanned<String>> {
-        names(&self.entry.listen)
+        let entry = &self.entry;
+        let texts = [&entry.listen, &entry.store_lost];
+        texts
+            .into_iter()
+            .flat_map(names)
+            .chain(names(&entry.replicas))
     }
 
     fn written<'a>(&self, text: Option<&'a Spanned<String>>) -> Option<Written<'a>> {

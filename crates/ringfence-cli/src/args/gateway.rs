@@ -38,6 +38,10 @@ pub(crate) struct Serve {
     /// The file that records are appended to; standard output where absent
     #[arg(long, value_name = "FILE")]
     pub(crate) records: Option<PathBuf>,
+
+    /// The file that budgets are kept in; one in the user's state folder where absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) budgets: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

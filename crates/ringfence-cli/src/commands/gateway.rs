@@ -2,10 +2,14 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{Config, Kind, Upstream};
+use ringfence_gateway::limit::Store;
+use ringfence_gateway::limit::book::Book;
+use ringfence_gateway::limit::memory::{Memory, Written};
+use ringfence_gateway::limit::redis::{Redis, Server, WhenLost};
 use ringfence_gateway::record::writer::Recorder;
 use ringfence_gateway::serve::{self, Gateway, Source};
 use ringfence_model::environment::Environment;
@@ -52,7 +56,13 @@ fn serve(arguments: &Serve, ambient: &Ambient, output: &mut Output) -> Result<u8
     };
     let files = Files::of(&opened.loaded);
     let environment = opened.environment.clone();
+    let store = store(&opened)?;
+    let root = opened.loaded.root.clone();
     let config = config(opened, ambient, 1)?;
+    let budgets = match store {
+        Store::Redis(_) => None,
+        Store::Memory(_) => Some(budgets(arguments, &root, &environment, ambient)?),
+    };
     let recorder = recorder(arguments.records.as_ref())?;
     let listener = TcpListener::bind(listen).map_err(|error| {
         Failure::error(exit::FAULT, format!("cannot listen on {listen}"))
@@ -66,10 +76,80 @@ fn serve(arguments: &Serve, ambient: &Ambient, output: &mut Output) -> Result<u8
         ambient: ambient.clone(),
         files,
     };
-    serve::run(listener, Gateway::new(config, recorder), Box::new(source)).map_err(|error| {
+    let mut gateway = Gateway::new(config, recorder, store);
+    if let Some((book, windows)) = budgets {
+        gateway = gateway.with_book(book, windows);
+    }
+    serve::run(listener, gateway, Box::new(source)).map_err(|error| {
         Failure::error(exit::FAULT, "the gateway cannot be served").caused_by(error)
     })?;
     Ok(exit::FINE)
+}
+
+/// Where limits are counted: here, or in the Redis of the setting that the manifest names.
+fn store(opened: &Opened) -> Result<Store, Failure> {
+    let gateway = &opened.loaded.project.gateway;
+    let Some((setting, _)) = gateway.store() else {
+        return Ok(Store::Memory(Memory::default()));
+    };
+    let environment = &opened.environment;
+    let value = opened.resolution.settings.get(setting);
+    let value = value.ok_or_else(|| {
+        let message = format!("`{setting}` has no value in `{}`", environment.name);
+        Failure::error(exit::REFUSED, message).hint("give it the address of the Redis that the limits are shared in, or remove `store` from `[gateway]`")
+    })?;
+    let server = Server::parse(value.value.expose().trim()).map_err(|error| {
+        Failure::error(
+            exit::REFUSED,
+            format!("`{setting}` is no address of a Redis: {error}"),
+        )
+    })?;
+    let when_lost = gateway
+        .share(environment)
+        .map_or(WhenLost::Deny, WhenLost::Share);
+    let redis = Redis::connect(server, &environment.name, when_lost).map_err(|error| {
+        Failure::error(
+            exit::REFUSED,
+            format!(
+                "the Redis of `{setting}` cannot be used for the limits of `{}`",
+                environment.name
+            ),
+        )
+        .caused_by(error)
+        .hint("each environment has a Redis, or a database of one, of its own")
+    })?;
+    Ok(Store::Redis(Box::new(redis)))
+}
+
+fn budgets(
+    arguments: &Serve,
+    root: &Path,
+    environment: &Environment,
+    ambient: &Ambient,
+) -> Result<(Book, Vec<Written>), Failure> {
+    let path = match &arguments.budgets {
+        Some(path) => path.clone(),
+        None => ambient
+            .budgets_file(root, &environment.name)
+            .map_err(|error| {
+                Failure::error(exit::FAULT, "there is no folder to keep budgets in")
+                    .caused_by(error)
+                    .hint("name a file with `--budgets`")
+            })?,
+    };
+    Book::open(&path, &environment.name).map_err(|error| {
+        Failure::error(
+            exit::REFUSED,
+            format!(
+                "the budgets of `{}` cannot be kept in `{}`",
+                environment.name,
+                path.display()
+            ),
+        )
+        .caused_by(error)
+        .hint("name another file with `--budgets`; what was spent before is then not known")
+        .into()
+    })
 }
 
 /// The configuration, or why there is none.

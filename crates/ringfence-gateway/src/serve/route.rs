@@ -193,7 +193,11 @@ fn caller(
 }
 
 fn unauthorized(code: &'static str, message: String) -> Refusal {
-    Refusal::invalid(code, message).status(StatusCode::UNAUTHORIZED)
+    Refusal {
+        // LiteLLM takes `invalid_request_error` for the body's fault, whatever the status.
+        kind: "authentication_error",
+        ..Refusal::invalid(code, message).status(StatusCode::UNAUTHORIZED)
+    }
 }
 
 fn token(headers: &HeaderMap, own: Option<&HeaderName>) -> Option<String> {

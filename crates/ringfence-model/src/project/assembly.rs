@@ -398,13 +398,15 @@ impl Assembly<'_> {
             return Gateway::default();
         };
         let gateway = Gateway::new(source, manifest.gateway.clone());
-        let secret = manifest.gateway.secret.as_ref();
-        if let (Some(name), Some(declarations)) = (secret, declarations)
-            && !declarations.contains_key(&name.value)
-        {
-            let place = Place::new(source, name.span);
-            let diagnostic = undeclared_resource_setting(&name.value, place, declarations);
-            self.diagnostics.push(diagnostic);
+        let entry = &manifest.gateway;
+        for name in [&entry.secret, &entry.store].into_iter().flatten() {
+            if let Some(declarations) = declarations
+                && !declarations.contains_key(&name.value)
+            {
+                let place = Place::new(source, name.span);
+                let diagnostic = undeclared_resource_setting(&name.value, place, declarations);
+                self.diagnostics.push(diagnostic);
+            }
         }
         self.known_environments(source, gateway.named_environments(), environments);
         gateway

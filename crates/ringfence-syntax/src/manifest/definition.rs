@@ -71,6 +71,9 @@ pub const RECORDS: &[&str] = &["full", "metadata", "none"];
 /// What a production gateway may be allowed.
 pub const ALLOWANCES: &[&str] = &["no-limits", "full-records", "mock"];
 
+/// What happens while a shared store cannot be asked.
+pub const STORE_LOST: &[&str] = &["deny", "share"];
+
 const TEXTS: Shape = Shape::List(&Shape::Text);
 
 /// The whole file.
@@ -315,6 +318,21 @@ const GATEWAY: Shape = Shape::Table(&[
         "secret",
         Shape::Variable,
         "the setting that holds the key of callers' tokens, where several machines share one",
+    ),
+    key(
+        "store",
+        Shape::Variable,
+        "the setting that holds the address of a Redis, where several gateways share their limits",
+    ),
+    key(
+        "store-lost",
+        Shape::PerEnvironment(&Shape::Word(STORE_LOST)),
+        "what happens while that cannot be asked: `deny`, or each gateway's own `share`; `deny` where absent",
+    ),
+    key(
+        "replicas",
+        Shape::PerEnvironment(&Shape::Integer(1, 10_000)),
+        "how many gateways there are, for `share`",
     ),
     key(
         "allow",

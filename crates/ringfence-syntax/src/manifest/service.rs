@@ -74,6 +74,12 @@ pub struct GatewayEntry {
     pub listen: PerEnvironment<Spanned<String>>,
     /// `secret`.
     pub secret: Option<Spanned<String>>,
+    /// `store`.
+    pub store: Option<Spanned<String>>,
+    /// `store-lost`.
+    pub store_lost: PerEnvironment<Spanned<String>>,
+    /// `replicas`.
+    pub replicas: PerEnvironment<u64>,
     /// `allow`.
     pub allow: Vec<Spanned<String>>,
 }
@@ -98,9 +104,16 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
     let Some(table) = root.get("gateway").and_then(Item::as_table_like) else {
         return GatewayEntry::default();
     };
+    let number = |item: &Item| u64::try_from(item.as_integer()?).ok();
+    let replicas = table
+        .get("replicas")
+        .map(|item| per_environment(item, number));
     GatewayEntry {
         listen: varying(table, "listen"),
         secret: text(table, "secret"),
+        store: text(table, "store"),
+        store_lost: varying(table, "store-lost"),
+        replicas: replicas.unwrap_or_default(),
         allow: texts(table, "allow").unwrap_or_default(),
     }
 }
