@@ -1,0 +1,399 @@
+//! A compiled rule and a caller, to a value, in a bounded number of steps.
+
+use serde_json::{Map, Value as Json};
+
+use super::value::Value;
+use super::{Expression, MAX_STEPS, Operator, bucket, text, version};
+
+/// Who a rule is asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The caller's context.
+    pub fields: &'a Map<String, Json>,
+    /// The flag's key, which is `$flagd.flagKey`.
+    pub flag: &'a str,
+    /// Seconds since 1970, which are `$flagd.timestamp`.
+    pub at: u64,
+}
+
+/// Why a rule came to no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// It took too many steps.
+    #[error("the rule takes more than {MAX_STEPS} steps for this caller")]
+    Steps,
+    /// It built lists of lists of lists.
+    #[error("the rule builds a value that is nested too deep")]
+    Nesting,
+}
+
+/// What `var` looks into: the caller, or an item of a list.
+enum Scope<'a> {
+    Caller,
+    Item(Value<'a>),
+}
+
+struct Machine<'q, 'a> {
+    question: &'q Question<'a>,
+    steps: usize,
+}
+
+pub(super) fn apply<'a>(
+    root: &'a Expression,
+    question: &Question<'a>,
+) -> Result<Value<'a>, ApplyError> {
+    let mut machine = Machine {
+        question,
+        steps: MAX_STEPS,
+    };
+    machine.value(root, &Scope::Caller)
+}
+
+type Outcome<T> = Result<T, ApplyError>;
+
+impl<'a> Machine<'_, 'a> {
+    fn spend(&mut self, steps: usize) -> Outcome<()> {
+        self.steps = self.steps.checked_sub(steps).ok_or(ApplyError::Steps)?;
+        Ok(())
+    }
+
+    /// Pays for what an operator reads of its arguments.
+    fn charge(&mut self, operator: Operator, arguments: &[Value<'a>]) -> Outcome<()> {
+        if matches!(operator, Operator::Not | Operator::Truthy) {
+            return Ok(());
+        }
+        let with_objects = operator == Operator::Fractional;
+        let mut arguments = arguments.iter();
+        arguments.try_for_each(|value| value.charge(with_objects, &mut |steps| self.spend(steps)))
+    }
+
+    fn value(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Outcome<Value<'a>> {
+        self.spend(1)?;
+        match expression {
+            Expression::Literal(json) => Ok(json.into()),
+            Expression::List(items) => Value::items(self.values(items, scope)?),
+            Expression::Path {
+                segments,
+                otherwise,
+            } => match (
+                self.member(scope, segments.iter().map(String::as_str)),
+                otherwise,
+            ) {
+                (Some(value), _) => Ok(value),
+                (None, Some(otherwise)) => self.value(otherwise, scope),
+                (None, None) => Ok(Value::Null),
+            },
+            Expression::Call(operator, arguments) => self.call(*operator, arguments, scope),
+        }
+    }
+
+    fn values(&mut self, items: &'a [Expression], scope: &Scope<'a>) -> Outcome<Vec<Value<'a>>> {
+        items.iter().map(|item| self.value(item, scope)).collect()
+    }
+
+    /// The operators that look at some of their arguments only, or at some of them often.
+    fn call(
+        &mut self,
+        operator: Operator,
+        arguments: &'a [Expression],
+        scope: &Scope<'a>,
+    ) -> Outcome<Value<'a>> {
+        match operator {
+            Operator::If => self.choose(arguments, scope),
+            Operator::And => self.until(arguments, scope, false),
+            Operator::Or => self.until(arguments, scope, true),
+            Operator::Map => self.map(arguments, scope),
+            Operator::Filter => self.filter(arguments, scope),
+            Operator::Reduce => self.reduce(arguments, scope),
+            Operator::All => {
+                let (count, fitting) = self.count(arguments, scope)?;
+                Ok(Value::Boolean(count > 0 && count == fitting))
+            }
+            Operator::Some => Ok(Value::Boolean(self.count(arguments, scope)?.1 > 0)),
+            Operator::None => Ok(Value::Boolean(self.count(arguments, scope)?.1 == 0)),
+            _ => {
+                let arguments = self.values(arguments, scope)?;
+                self.charge(operator, &arguments)?;
+                self.operate(operator, &arguments, scope)
+            }
+        }
+    }
+
+    /// The operators that take all of their arguments as values.
+    fn operate(
+        &self,
+        operator: Operator,
+        values: &[Value<'a>],
+        scope: &Scope<'a>,
+    ) -> Outcome<Value<'a>> {
+        let truth = |truth: bool| Ok(Value::Boolean(truth));
+        let known = |truth: Option<bool>| Ok(truth.map_or(Value::Null, Value::Boolean));
+        let [one, two] = [0, 1].map(|at| values.get(at).unwrap_or(&Value::Null));
+        match operator {
+            Operator::Var => Ok(self.variable(values, scope)),
+            Operator::Missing => Value::items(self.missing(listed(values), scope)),
+            Operator::MissingSome => self.missing_some(one, two, scope),
+            Operator::Not => truth(!one.is_true()),
+            Operator::Truthy => truth(one.is_true()),
+            Operator::Equal => truth(one.is_equal(two)),
+            Operator::NotEqual => truth(!one.is_equal(two)),
+            Operator::Same => truth(one.is_same(two)),
+            Operator::NotSame => truth(!one.is_same(two)),
+            Operator::Less => truth(in_order(values, std::cmp::Ordering::is_lt)),
+            Operator::LessOrEqual => truth(in_order(values, std::cmp::Ordering::is_le)),
+            Operator::Greater => truth(in_order(values, std::cmp::Ordering::is_gt)),
+            Operator::GreaterOrEqual => truth(in_order(values, std::cmp::Ordering::is_ge)),
+            Operator::Merge => Value::items(listed_all(values)),
+            Operator::In => truth(is_in(one, two)),
+            Operator::Cat => Ok(Value::text(values.iter().map(joined).collect())),
+            Operator::Substr => Ok(substr(values)),
+            Operator::Fractional => {
+                Ok(bucket::fractional(values, self.question).unwrap_or(Value::Null))
+            }
+            Operator::SemVer => known(version::compare(values)),
+            Operator::StartsWith => known(texts(values).map(|(text, part)| text.starts_with(part))),
+            Operator::EndsWith => known(texts(values).map(|(text, part)| text.ends_with(part))),
+            _ => Ok(Value::Float(arithmetic(operator, values))),
+        }
+    }
+
+    /// `if`: conditions and consequences in turn, and what is left over.
+    fn choose(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<Value<'a>> {
+        let (pairs, rest) = arguments.as_chunks::<2>();
+        for [condition, consequence] in pairs {
+            if self.value(condition, scope)?.is_true() {
+                return self.value(consequence, scope);
+            }
+        }
+        match rest.first() {
+            Some(otherwise) => self.value(otherwise, scope),
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// `and`, `or`: the first value that is as wanted, or the last.
+    fn until(
+        &mut self,
+        arguments: &'a [Expression],
+        scope: &Scope<'a>,
+        wanted: bool,
+    ) -> Outcome<Value<'a>> {
+        let mut last = Value::Null;
+        for argument in arguments {
+            last = self.value(argument, scope)?;
+            if last.is_true() == wanted {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    /// The list that an operator walks, and its rule for each item.
+    fn walk(
+        &mut self,
+        arguments: &'a [Expression],
+        scope: &Scope<'a>,
+    ) -> Outcome<Option<(Value<'a>, &'a Expression)>> {
+        let (Some(list), Some(rule)) = (arguments.first(), arguments.get(1)) else {
+            return Ok(None);
+        };
+        let list = self.value(list, scope)?;
+        Ok(list.length().map(|_| (list, rule)))
+    }
+
+    fn map(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<Value<'a>> {
+        let mut mapped = Vec::new();
+        if let Some((list, rule)) = self.walk(arguments, scope)? {
+            for item in list.each().into_iter().flatten() {
+                mapped.push(self.value(rule, &Scope::Item(item))?);
+            }
+        }
+        Value::items(mapped)
+    }
+
+    fn filter(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<Value<'a>> {
+        let mut kept = Vec::new();
+        if let Some((list, rule)) = self.walk(arguments, scope)? {
+            for item in list.each().into_iter().flatten() {
+                if self.value(rule, &Scope::Item(item.clone()))?.is_true() {
+                    kept.push(item);
+                }
+            }
+        }
+        Value::items(kept)
+    }
+
+    /// How many items a list has, and of how many the rule holds.
+    fn count(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<(usize, usize)> {
+        let (mut count, mut fitting) = (0, 0);
+        if let Some((list, rule)) = self.walk(arguments, scope)? {
+            for item in list.each().into_iter().flatten() {
+                count += 1;
+                fitting += usize::from(self.value(rule, &Scope::Item(item))?.is_true());
+            }
+        }
+        Ok((count, fitting))
+    }
+
+    fn reduce(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<Value<'a>> {
+        let mut accumulator = match arguments.get(2) {
+            Some(begin) => self.value(begin, scope)?,
+            None => Value::Null,
+        };
+        if let Some((list, rule)) = self.walk(arguments, scope)? {
+            for item in list.each().into_iter().flatten() {
+                let shown = Value::reduction(item, accumulator)?;
+                accumulator = self.value(rule, &Scope::Item(shown))?;
+            }
+        }
+        Ok(accumulator)
+    }
+
+    /// `var` with a path that is worked out, or none.
+    fn variable(&self, values: &[Value<'a>], scope: &Scope<'a>) -> Value<'a> {
+        let path = values.first().unwrap_or(&Value::Null);
+        if path.is_null() || path.as_text() == Some("") {
+            return match scope {
+                Scope::Caller => Value::Map(self.question.fields),
+                Scope::Item(item) => item.clone(),
+            };
+        }
+        let found = self.member(scope, path.spelled().split('.'));
+        found.unwrap_or_else(|| values.get(1).cloned().unwrap_or(Value::Null))
+    }
+
+    fn member<'p>(
+        &self,
+        scope: &Scope<'a>,
+        mut path: impl Iterator<Item = &'p str>,
+    ) -> Option<Value<'a>> {
+        let first = path.next()?;
+        let begin = match scope {
+            Scope::Caller if first == "$flagd" => return self.about(path.next()?),
+            Scope::Caller => Value::from(self.question.fields.get(first)?),
+            Scope::Item(item) => item.member(first)?,
+        };
+        path.try_fold(begin, |value, name| value.member(name))
+    }
+
+    /// `$flagd.flagKey`, `$flagd.timestamp`.
+    fn about(&self, name: &str) -> Option<Value<'a>> {
+        match name {
+            "flagKey" => Some(Value::Text(self.question.flag)),
+            "timestamp" => Some(Value::Whole(self.question.at.into())),
+            _ => None,
+        }
+    }
+
+    /// The names under which there is nothing.
+    fn missing(&self, names: Vec<Value<'a>>, scope: &Scope<'a>) -> Vec<Value<'a>> {
+        let is_missing = |name: &Value<'a>| {
+            let value = self.variable(std::slice::from_ref(name), scope);
+            value.is_null() || value.as_text() == Some("")
+        };
+        names.into_iter().filter(is_missing).collect()
+    }
+
+    fn missing_some(
+        &self,
+        needed: &Value<'a>,
+        names: &Value<'a>,
+        scope: &Scope<'a>,
+    ) -> Outcome<Value<'a>> {
+        let names: Vec<Value<'a>> = names.each().into_iter().flatten().collect();
+        let count = names.len();
+        let missing = self.missing(names, scope);
+        #[expect(clippy::cast_precision_loss, reason = "a count of names in a rule")]
+        let there = (count - missing.len()) as f64;
+        let is_enough = there >= needed.number();
+        Value::items(if is_enough { Vec::new() } else { missing })
+    }
+}
+
+/// The items of a first list, or the values themselves.
+fn listed<'a>(values: &[Value<'a>]) -> Vec<Value<'a>> {
+    match values.first().and_then(Value::each) {
+        Some(items) => items.collect(),
+        None => values.to_vec(),
+    }
+}
+
+/// `merge`: lists one level flatter.
+fn listed_all<'a>(values: &[Value<'a>]) -> Vec<Value<'a>> {
+    let mut all = Vec::new();
+    for value in values {
+        match value.each() {
+            Some(items) => all.extend(items),
+            None => all.push(value.clone()),
+        }
+    }
+    all
+}
+
+/// Whether each value and its successor stand in an order; of one value alone, compared with nothing.
+fn in_order(values: &[Value<'_>], fits: impl Fn(std::cmp::Ordering) -> bool) -> bool {
+    let fits = |one: &Value<'_>, two: &Value<'_>| one.order(two).is_some_and(&fits);
+    match values {
+        [] => fits(&Value::Null, &Value::Null),
+        [one] => fits(one, &Value::Null),
+        _ => values.is_sorted_by(fits),
+    }
+}
+
+fn is_in(part: &Value<'_>, whole: &Value<'_>) -> bool {
+    match (whole.as_text(), whole.each()) {
+        (Some(text), _) => text.contains(&*part.spelled()),
+        (None, Some(mut items)) => items.any(|item| part.is_same(&item)),
+        (None, None) => false,
+    }
+}
+
+/// A part of `cat`: nothing is an empty text.
+fn joined<'v>(value: &'v Value<'_>) -> std::borrow::Cow<'v, str> {
+    match value {
+        Value::Null => "".into(),
+        value => value.spelled(),
+    }
+}
+
+fn substr<'a>(values: &[Value<'a>]) -> Value<'a> {
+    let whole = values.first().map(Value::spelled).unwrap_or_default();
+    let start = values.get(1).map_or(0.0, Value::number);
+    let length = values.get(2).filter(|length| !length.is_null());
+    Value::text(text::part(&whole, start, length.map(Value::number)))
+}
+
+fn texts<'v>(values: &'v [Value<'_>]) -> Option<(&'v str, &'v str)> {
+    match values {
+        [one, two] => Some((one.as_text()?, two.as_text()?)),
+        _ => None,
+    }
+}
+
+fn arithmetic(operator: Operator, values: &[Value<'_>]) -> f64 {
+    let numbers: Vec<f64> = values.iter().map(Value::number).collect();
+    let no_number = |least: f64, number: f64| least.is_nan() || number.is_nan();
+    match (operator, numbers.as_slice()) {
+        (Operator::Add, all) => all.iter().sum(),
+        (Operator::Multiply, all) => all.iter().product(),
+        (Operator::Minimum, all) => all.iter().fold(f64::INFINITY, |least, number| {
+            if no_number(least, *number) {
+                f64::NAN
+            } else {
+                least.min(*number)
+            }
+        }),
+        (Operator::Maximum, all) => all.iter().fold(f64::NEG_INFINITY, |most, number| {
+            if no_number(most, *number) {
+                f64::NAN
+            } else {
+                most.max(*number)
+            }
+        }),
+        (Operator::Subtract, [one]) => -one,
+        (Operator::Subtract, [one, two, ..]) => one - two,
+        (Operator::Divide, [one, two, ..]) => one / two,
+        (Operator::Remainder, [one, two, ..]) => one % two,
+        _ => f64::NAN,
+    }
+}
