@@ -4,17 +4,22 @@
 //! says about them, so that no program can claim to be in another environment.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde_json::{Map, Value as Json};
 
 use crate::definition::{Flag, FlagSet};
 use crate::rule::{ApplyError, Question, Rule, Value};
 
-/// Who asks: the caller's context, in an environment, at a time.
+/// How many steps all rules may take for one subject: a large context makes every rule of a set slow.
+const MAX_STEPS: usize = 5_000_000;
+
+/// Who asks: the caller's context, in an environment, at a time. One subject asks once for each flag.
 #[derive(Debug, Clone)]
 pub struct Subject {
     fields: Map<String, Json>,
     at: u64,
+    steps: Cell<usize>,
 }
 
 impl Subject {
@@ -27,6 +32,7 @@ impl Subject {
         Self {
             fields: context,
             at,
+            steps: Cell::new(MAX_STEPS),
         }
     }
 }
@@ -163,6 +169,7 @@ fn targeted(key: &str, rule: &Rule, subject: &Subject) -> Result<Option<String>,
         fields: &subject.fields,
         flag: key,
         at: subject.at,
+        steps: &subject.steps,
     };
     let value = rule
         .apply(&question)

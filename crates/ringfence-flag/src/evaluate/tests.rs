@@ -136,3 +136,33 @@ fn a_value_is_read_as_what_it_is() {
         "flag `static`: its value is not a number"
     );
 }
+
+/// A set of rules that are slow for one caller does not take longer than one that is as slow as may be.
+#[test]
+fn all_rules_of_a_subject_share_their_steps() {
+    let flag = |number: usize| {
+        let slow = json!({"some": [{"var": "list"}, {"some": [{"var": "list"}, {"==": [{"var": ""}, 2]}]}]});
+        let flag =
+            json!({"state": "ENABLED", "variants": {"true": 1, "false": 2}, "targeting": slow});
+        (format!("flag-{number:04}"), flag)
+    };
+    let flags: Map<String, Json> = (0..120).map(flag).collect();
+    let file = FlagFile::read("flags.json", &json!({ "flags": flags }).to_string()).unwrap();
+    let environment = Environment {
+        name: "dev".to_owned(),
+        tier: "development".to_owned(),
+    };
+    let sources = Sources {
+        files: &[file],
+        ..Sources::default()
+    };
+    let set = build(&sources, &environment).0;
+    let inner = json!({"list": vec![1; 120]});
+    let context = json!({"list": vec![inner; 120]});
+    let subject = Subject::new(context.as_object().unwrap().clone(), &set, 0);
+    let answers: Vec<bool> = set
+        .keys()
+        .map(|key| set.evaluate(key, &subject).is_ok())
+        .collect();
+    assert!(answers[0] && !answers[119], "{answers:?}");
+}

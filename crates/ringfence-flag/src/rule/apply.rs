@@ -1,5 +1,7 @@
 //! A compiled rule and a caller, to a value, in a bounded number of steps.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value as Json};
 
 use super::value::Value;
@@ -14,16 +16,20 @@ pub struct Question<'a> {
     pub flag: &'a str,
     /// Seconds since 1970, which are `$flagd.timestamp`.
     pub at: u64,
+    /// How many steps are left for this rule and those after it.
+    pub steps: &'a Cell<usize>,
 }
 
 /// Why a rule came to no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
     /// It took too many steps.
-    #[error("the rule takes more than {MAX_STEPS} steps for this caller")]
+    #[error(
+        "its rule takes more than {MAX_STEPS} steps for this caller, or all rules together too many"
+    )]
     Steps,
     /// It built lists of lists of lists.
-    #[error("the rule builds a value that is nested too deep")]
+    #[error("its rule builds a value that is nested too deep")]
     Nesting,
 }
 
@@ -42,19 +48,24 @@ pub(super) fn apply<'a>(
     root: &'a Expression,
     question: &Question<'a>,
 ) -> Result<Value<'a>, ApplyError> {
+    let all = question.steps.get();
+    let most = all.min(MAX_STEPS);
     let mut machine = Machine {
         question,
-        steps: MAX_STEPS,
+        steps: most,
     };
-    machine.value(root, &Scope::Caller)
+    let value = machine.value(root, &Scope::Caller);
+    question.steps.set(all - (most - machine.steps));
+    value
 }
 
 type Outcome<T> = Result<T, ApplyError>;
 
 impl<'a> Machine<'_, 'a> {
     fn spend(&mut self, steps: usize) -> Outcome<()> {
-        self.steps = self.steps.checked_sub(steps).ok_or(ApplyError::Steps)?;
-        Ok(())
+        let left = self.steps.checked_sub(steps);
+        self.steps = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(ApplyError::Steps)
     }
 
     /// Pays for what an operator reads of its arguments.
@@ -106,11 +117,11 @@ impl<'a> Machine<'_, 'a> {
             Operator::Filter => self.filter(arguments, scope),
             Operator::Reduce => self.reduce(arguments, scope),
             Operator::All => {
-                let (count, fitting) = self.count(arguments, scope)?;
-                Ok(Value::Boolean(count > 0 && count == fitting))
+                let (is_empty, found) = self.seek(arguments, scope, false)?;
+                Ok(Value::Boolean(!is_empty && !found))
             }
-            Operator::Some => Ok(Value::Boolean(self.count(arguments, scope)?.1 > 0)),
-            Operator::None => Ok(Value::Boolean(self.count(arguments, scope)?.1 == 0)),
+            Operator::Some => Ok(Value::Boolean(self.seek(arguments, scope, true)?.1)),
+            Operator::None => Ok(Value::Boolean(!self.seek(arguments, scope, true)?.1)),
             _ => {
                 let arguments = self.values(arguments, scope)?;
                 self.charge(operator, &arguments)?;
@@ -223,16 +234,23 @@ impl<'a> Machine<'_, 'a> {
         Value::items(kept)
     }
 
-    /// How many items a list has, and of how many the rule holds.
-    fn count(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<(usize, usize)> {
-        let (mut count, mut fitting) = (0, 0);
+    /// Whether a list is empty, and whether there is an item for which the rule says what is wanted.
+    fn seek(
+        &mut self,
+        arguments: &'a [Expression],
+        scope: &Scope<'a>,
+        wanted: bool,
+    ) -> Outcome<(bool, bool)> {
+        let mut is_empty = true;
         if let Some((list, rule)) = self.walk(arguments, scope)? {
             for item in list.each().into_iter().flatten() {
-                count += 1;
-                fitting += usize::from(self.value(rule, &Scope::Item(item))?.is_true());
+                is_empty = false;
+                if self.value(rule, &Scope::Item(item))?.is_true() == wanted {
+                    return Ok((is_empty, true));
+                }
             }
         }
-        Ok((count, fitting))
+        Ok((is_empty, false))
     }
 
     fn reduce(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Outcome<Value<'a>> {

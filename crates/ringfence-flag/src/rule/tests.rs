@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
@@ -11,6 +13,7 @@ fn ask(rule: &Json, context: &Json) -> Result<String, String> {
         fields: &fields,
         flag: "new-page",
         at: 1_700_000_000,
+        steps: &Cell::new(usize::MAX),
     };
     let value = rule.apply(&question).map_err(|error| error.to_string())?;
     Ok(shown(&value))
