@@ -6,12 +6,14 @@
 pub mod definition;
 pub mod edit;
 mod excerpt;
+mod flag;
 mod read;
 mod schema;
 mod validate;
 
 use ringfence_diagnostic::{Diagnostic, SourceId, Span};
 
+pub use flag::{FlagEntry, FlagValue};
 pub use schema::json_schema;
 
 /// Something written in the manifest, and where.
@@ -50,6 +52,8 @@ pub struct Manifest {
     pub access: AccessTable,
     /// `[secrets]`, per environment.
     pub secrets: Vec<SecretsEntry>,
+    /// `[flags]`, in order.
+    pub flags: Vec<FlagEntry>,
 }
 
 /// `[access]`, as far as it speaks of secrets.

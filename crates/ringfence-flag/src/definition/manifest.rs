@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::mem::discriminant;
 
 use serde_json::Value as Json;
-use serde_json::value::RawValue;
 
 use super::{DefinitionError, Environment, Flag, Place, spelling};
 
@@ -30,8 +29,10 @@ pub enum Written {
     Number(String),
     /// A text.
     Text(String),
-    /// JSON: an object or a list.
-    Json(String),
+    /// Values in order.
+    List(Vec<Self>),
+    /// Names and values in order.
+    Object(Vec<(String, Self)>),
 }
 
 /// The flag in one environment. Its variant says which value it is: the environment's, the tier's, or `default`.
@@ -80,16 +81,21 @@ fn text(row: &Row, written: &Written) -> Result<String, DefinitionError> {
             let problem = format!("`{number}` is no number that JSON has");
             error(row, problem, "write a finite number")
         }),
-        Written::Json(text) => match serde_json::from_str::<&RawValue>(text) {
-            Ok(raw) if serde_json::from_str::<Json>(text).is_ok() => {
-                Ok(spelling::compact(raw.get()))
-            }
-            _ => Err(error(
-                row,
-                "its value is no JSON".to_owned(),
-                "write an object or a list as TOML has it",
-            )),
-        },
+        Written::List(items) => {
+            let items: Result<Vec<String>, _> = items.iter().map(|item| text(row, item)).collect();
+            Ok(format!("[{}]", items?.join(",")))
+        }
+        Written::Object(members) => {
+            let member = |(name, value): &(String, Written)| {
+                Ok(format!(
+                    "{}:{}",
+                    Json::from(name.as_str()),
+                    text(row, value)?
+                ))
+            };
+            let members: Result<Vec<String>, _> = members.iter().map(member).collect();
+            Ok(format!("{{{}}}", members?.join(",")))
+        }
     }
 }
 

@@ -72,10 +72,14 @@ fn a_row_has_a_value_for_each_environment() {
         row("a", Some(text), &[]),
         Some((r#""a \"b\"\n""#, "default")),
     );
-    let object = Written::Json("{ \"a b\" : [ 1.0, 1e3 ] }".to_owned());
+    let list = Written::List(vec![
+        Written::Number("1.0".to_owned()),
+        Written::Number("1_0".to_owned()),
+    ]);
+    let object = Written::Object(vec![("a \"b".to_owned(), list)]);
     check(
         row("a", Some(object), &[]),
-        Some((r#"{"a b":[1.0,1e3]}"#, "default")),
+        Some((r#"{"a \"b":[1.0,10]}"#, "default")),
     );
 }
 

@@ -7,7 +7,7 @@ use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
     AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
-    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt,
+    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt, flag,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -15,7 +15,10 @@ pub(super) fn read(source: SourceId, text: &str) -> Parsed {
         Ok(document) => {
             let root = document.as_table();
             Parsed {
-                manifest: manifest(root),
+                manifest: Manifest {
+                    flags: flag::flags(root, text),
+                    ..manifest(root)
+                },
                 shown: excerpt::of_table(root, text.len()),
                 diagnostics: validate::check(source, root, &MANIFEST),
             }
@@ -55,6 +58,7 @@ fn manifest(root: &dyn TableLike) -> Manifest {
             .collect(),
         access: access(root),
         secrets: entries(root, "secrets").map(secrets).collect(),
+        flags: Vec::new(),
     }
 }
 
@@ -123,7 +127,7 @@ fn ports(root: &dyn TableLike) -> Vec<u16> {
         .collect()
 }
 
-fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
+pub(super) fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
     table.iter().map(|(name, item)| {
         (
             Spanned {
@@ -228,7 +232,10 @@ fn egress((environment, item): (Spanned<String>, &Item)) -> EgressEntry {
     }
 }
 
-fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
+pub(super) fn per_environment<T>(
+    item: &Item,
+    read: impl Fn(&Item) -> Option<T>,
+) -> PerEnvironment<T> {
     let split = |table: &&dyn TableLike| table.contains_key("default") || table.contains_key("in");
     match item.as_table_like().filter(split) {
         Some(table) => PerEnvironment {
