@@ -3,7 +3,6 @@
 //! The environment that a rule sees is the set's: [`Subject::new`] writes `environment` and `tier` over whatever the caller
 //! says about them, so that no program can claim to be in another environment.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 
 use serde_json::{Map, Value as Json};
@@ -133,26 +132,24 @@ impl FlagSet {
     }
 }
 
+/// A variant's name and value.
+type Variant<'a> = (&'a String, &'a String);
+
 fn evaluate<'a>(
     key: &'a str,
     flag: &'a Flag,
     subject: &Subject,
 ) -> Result<Evaluation<'a>, EvaluateError> {
-    let (reason, name) = match &flag.rule {
-        _ if !flag.is_enabled => (Reason::Disabled, None),
-        None => (Reason::Static, flag.default.as_deref().map(Cow::Borrowed)),
-        Some(rule) => match targeted(key, rule, subject)? {
-            Some(name) => (Reason::TargetingMatch, Some(Cow::Owned(name))),
-            None => (Reason::Default, flag.default.as_deref().map(Cow::Borrowed)),
-        },
-    };
-    let (reason, variant) = match name {
-        None if reason == Reason::Disabled => (reason, None),
-        None => (Reason::Default, None),
-        Some(name) => match flag.variants.get_key_value(&*name) {
-            Some(variant) => (reason, Some(variant)),
-            None => return Err(EvaluateError::Variant(key.to_owned(), name.into_owned())),
-        },
+    let (reason, variant) = if !flag.is_enabled {
+        (Reason::Disabled, None)
+    } else if let Some(rule) = &flag.rule {
+        match targeted(key, flag, rule, subject)? {
+            Some(variant) => (Reason::TargetingMatch, Some(variant)),
+            None => (Reason::Default, default(key, flag)?),
+        }
+    } else {
+        let variant = default(key, flag)?;
+        (variant.map_or(Reason::Default, |_| Reason::Static), variant)
     };
     Ok(Evaluation {
         key,
@@ -163,8 +160,23 @@ fn evaluate<'a>(
     })
 }
 
+fn default<'a>(key: &str, flag: &'a Flag) -> Result<Option<Variant<'a>>, EvaluateError> {
+    let name = flag.default.as_deref();
+    name.map(|name| variant(key, flag, name)).transpose()
+}
+
+fn variant<'a>(key: &str, flag: &'a Flag, name: &str) -> Result<Variant<'a>, EvaluateError> {
+    let found = flag.variants.get_key_value(name);
+    found.ok_or_else(|| EvaluateError::Variant(key.to_owned(), name.to_owned()))
+}
+
 /// The variant that a rule names; nothing where it says nothing.
-fn targeted(key: &str, rule: &Rule, subject: &Subject) -> Result<Option<String>, EvaluateError> {
+fn targeted<'a>(
+    key: &str,
+    flag: &'a Flag,
+    rule: &Rule,
+    subject: &Subject,
+) -> Result<Option<Variant<'a>>, EvaluateError> {
     let question = Question {
         fields: &subject.fields,
         flag: key,
@@ -180,7 +192,7 @@ fn targeted(key: &str, rule: &Rule, subject: &Subject) -> Result<Option<String>,
         Value::Map(_) | Value::Reduction(_) => {
             Err(EvaluateError::Result(key.to_owned(), "an object"))
         }
-        name => Ok(Some(name.spelled().into_owned())),
+        name => variant(key, flag, &name.spelled()).map(Some),
     }
 }
 

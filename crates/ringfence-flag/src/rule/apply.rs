@@ -122,21 +122,32 @@ impl<'a> Machine<'_, 'a> {
             }
             Operator::Some => Ok(Value::Boolean(self.seek(arguments, scope, true)?.1)),
             Operator::None => Ok(Value::Boolean(!self.seek(arguments, scope, true)?.1)),
-            _ => {
-                let arguments = self.values(arguments, scope)?;
-                self.charge(operator, &arguments)?;
-                self.operate(operator, &arguments, scope)
-            }
+            // One and two are most, and need no list.
+            _ => match arguments {
+                [one] => {
+                    let values = [self.value(one, scope)?];
+                    self.operate(operator, &values, scope)
+                }
+                [one, two] => {
+                    let values = [self.value(one, scope)?, self.value(two, scope)?];
+                    self.operate(operator, &values, scope)
+                }
+                all => {
+                    let values = self.values(all, scope)?;
+                    self.operate(operator, &values, scope)
+                }
+            },
         }
     }
 
     /// The operators that take all of their arguments as values.
     fn operate(
-        &self,
+        &mut self,
         operator: Operator,
         values: &[Value<'a>],
         scope: &Scope<'a>,
     ) -> Outcome<Value<'a>> {
+        self.charge(operator, values)?;
         let truth = |truth: bool| Ok(Value::Boolean(truth));
         let known = |truth: Option<bool>| Ok(truth.map_or(Value::Null, Value::Boolean));
         let [one, two] = [0, 1].map(|at| values.get(at).unwrap_or(&Value::Null));

@@ -21,13 +21,14 @@ pub(super) fn fractional<'a>(
         None if first.is_null() => return None,
         None => (encoded(first)?, rest),
     };
-    let buckets = buckets.iter().map(bucket).collect::<Option<Vec<_>>>()?;
-    let sum = buckets.iter().map(|(_, weight)| weight).sum::<u64>();
+    let mut weights = buckets.iter().map(|value| Some(bucket(value)?.1));
+    let sum = weights.try_fold(0, |sum: u64, weight| sum.checked_add(weight?))?;
     if sum == 0 || sum > MAX_WEIGHT {
         return None;
     }
     let mut left = (u64::from(hash(&bytes)) * sum) >> 32;
-    for (name, weight) in buckets {
+    for value in buckets {
+        let (name, weight) = bucket(value)?;
         if left < weight {
             return Some(name);
         }
@@ -78,7 +79,7 @@ fn whole(number: f64) -> Option<i128> {
 
 /// Canonical CBOR.
 fn encoded(value: &Value<'_>) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(64);
     encode(&mut bytes, value)?;
     Some(bytes)
 }
