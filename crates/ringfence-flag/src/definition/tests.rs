@@ -1,4 +1,8 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json};
+
 use super::*;
+use crate::evaluate::Subject;
 
 fn prod() -> Environment {
     Environment {
@@ -329,4 +333,47 @@ fn large_files_are_bounded() {
             .problem
             .contains("operators and values")
     );
+}
+
+#[test]
+fn a_set_is_shared_among_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<FlagSet>();
+}
+
+/// A file with something of everything.
+const WHOLE: &str = r#"{"$schema": "x", "metadata": {"v": 1}, "$evaluators": {"e": {"==": [1, {"var": "x"}]}}, "flags": {
+    "a": {"state": "ENABLED", "variants": {"on": {"x": [1.0]}, "off": {}}, "defaultVariant": "on", "metadata": {"m": true},
+          "targeting": {"if": [{"$ref": "e"}, {"fractional": [["on", 1], ["off", 2]]}, null]}}}}"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// However a file is damaged, it is read or refused, and what is read is answered.
+    #[test]
+    fn damaged_files_are_read_or_refused(at in 0..WHOLE.len(), length in 0_usize..20, other in "\\PC{0,4}|[{}\\[\\],:\"0-9]{0,4}") {
+        let mut text = WHOLE.to_owned();
+        let end = (at + length).min(text.len());
+        text.replace_range(at..end, &other);
+        if let Ok(file) = FlagFile::read("flags.json", &text) {
+            let sources = Sources { files: &[file], ..Sources::default() };
+            let (set, _) = build(&sources, &prod());
+            let subject = Subject::new(Map::new(), &set, 0);
+            for key in set.keys() {
+                if let Ok(found) = set.evaluate(key, &subject) {
+                    let value = found.value.map(serde_json::from_str::<Json>);
+                    prop_assert!(value.is_none_or(|value| value.is_ok()));
+                    prop_assert!(serde_json::from_str::<Json>(found.metadata).is_ok());
+                }
+            }
+        }
+    }
+
+    /// A number is JSON's, or it is refused.
+    #[test]
+    fn any_number_is_jsons_or_refused(text in "[-+]?[0-9_]{0,5}([.][0-9]{0,3})?([eE][-+]?[0-9]{0,2})?|0[xob][0-9a-f_]{0,4}") {
+        if let Ok(Some((value, _))) = value(&row("a", number(&text), &[])) {
+            prop_assert!(serde_json::from_str::<Json>(&value).is_ok_and(|value| value.is_number()), "{}", text);
+        }
+    }
 }
