@@ -8,6 +8,7 @@
 
 mod apply;
 mod bucket;
+mod function;
 mod text;
 mod value;
 mod version;
