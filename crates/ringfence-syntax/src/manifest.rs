@@ -6,6 +6,7 @@
 pub mod definition;
 pub mod edit;
 mod excerpt;
+mod flag;
 mod read;
 mod schema;
 mod service;
@@ -13,6 +14,7 @@ mod validate;
 
 use ringfence_diagnostic::{Diagnostic, SourceId, Span};
 
+pub use flag::{FlagEntry, FlagValue};
 pub use schema::json_schema;
 pub use service::{GatewayEntry, ModelEntry, PriceEntry, ServiceEntry};
 
@@ -54,6 +56,8 @@ pub struct Manifest {
     pub access: AccessTable,
     /// `[secrets]`, per environment.
     pub secrets: Vec<SecretsEntry>,
+    /// `[flags]`, in order.
+    pub flags: Vec<FlagEntry>,
 }
 
 /// `[access]`, as far as it speaks of secrets.

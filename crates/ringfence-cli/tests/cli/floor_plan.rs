@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("ringfence-reach", &["ringfence-model"]),
     ("ringfence-secret", &[]),
+    ("ringfence-flag", &["ringfence-diagnostic"]),
     ("ringfence-sandbox", &["ringfence-reach"]),
     ("ringfence-gateway", &["ringfence-secret"]),
     (
@@ -65,6 +66,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("saphyr-parser", &["ringfence-syntax"]),
     ("toml_edit", &["ringfence-syntax"]),
     ("regex-syntax", &["ringfence-model"]),
+    ("semver", &["ringfence-flag"]),
 ];
 
 pub(crate) fn workspace() -> PathBuf {

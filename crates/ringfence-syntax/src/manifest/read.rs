@@ -7,7 +7,7 @@ use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
     AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
-    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt, service,
+    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt, flag, service,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -15,7 +15,10 @@ pub(super) fn read(source: SourceId, text: &str) -> Parsed {
         Ok(document) => {
             let root = document.as_table();
             Parsed {
-                manifest: manifest(root),
+                manifest: Manifest {
+                    flags: flag::flags(root, text),
+                    ..manifest(root)
+                },
                 shown: excerpt::of_table(root, text.len()),
                 diagnostics: validate::check(source, root, &MANIFEST),
             }
@@ -56,6 +59,7 @@ fn manifest(root: &dyn TableLike) -> Manifest {
             .collect(),
         access: access(root),
         secrets: entries(root, "secrets").map(secrets).collect(),
+        flags: Vec::new(),
     }
 }
 
