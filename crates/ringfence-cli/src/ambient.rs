@@ -22,7 +22,7 @@ use crate::failure::{Failure, exit};
 
 pub(crate) use private::{
     CommandError, PrivateFolder, ask_enter, ask_hidden, create_private_file, create_private_folder,
-    now, only_ours, read_secret,
+    followed, lock_folder, now, only_ours, others_can_read, read_secret,
 };
 pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};
 

@@ -236,6 +236,7 @@ fn places<'a>(
         // The caller's own, whatever a file says: a home directory that is named in a file would leave the real one open.
         home: ambient.home(),
         policy: home_policy(environment, around.agent),
+        moved: moved(ambient),
         temporary: folder("TMPDIR"),
         runtime: folder("XDG_RUNTIME_DIR"),
         path: std::env::split_paths(path)
@@ -254,6 +255,57 @@ fn places<'a>(
             .into_iter()
             .collect(),
     }
+}
+
+/// What the caller's own variables move away from its usual place below the home directory.
+fn moved(ambient: &Ambient) -> Vec<(&'static str, PathBuf)> {
+    const VARIABLES: &[(&str, &str)] = &[
+        ("XDG_CONFIG_HOME", ".config"),
+        ("XDG_DATA_HOME", ".local/share"),
+        ("XDG_STATE_HOME", ".local/state"),
+        ("CARGO_HOME", ".cargo"),
+        ("RUSTUP_HOME", ".rustup"),
+        ("NVM_DIR", ".nvm"),
+        ("PYENV_ROOT", ".pyenv"),
+        ("GNUPGHOME", ".gnupg"),
+        ("PASSWORD_STORE_DIR", ".password-store"),
+        ("KUBECONFIG", ".kube/config"),
+        ("DOCKER_CONFIG", ".docker"),
+        ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
+        ("AWS_CONFIG_FILE", ".aws/config"),
+        ("AZURE_CONFIG_DIR", ".azure"),
+        ("CLOUDSDK_CONFIG", ".config/gcloud"),
+        ("GH_CONFIG_DIR", ".config/gh"),
+        ("GIT_CONFIG_GLOBAL", ".gitconfig"),
+        ("NETRC", ".netrc"),
+        ("PGPASSFILE", ".pgpass"),
+        ("PGSERVICEFILE", ".pg_service.conf"),
+        ("NPM_CONFIG_USERCONFIG", ".npmrc"),
+        ("BOTO_CONFIG", ".boto"),
+    ];
+    let folders = VARIABLES.iter().filter_map(|(variable, usual)| {
+        let value = ambient.host.get(variable)?;
+        let paths: Vec<PathBuf> = std::env::split_paths(value).collect();
+        Some(paths.into_iter().map(move |path| (*usual, path)))
+    });
+    let shell = ambient.host.get("ZDOTDIR").map(PathBuf::from);
+    let shell = shell.iter().flat_map(|folder| {
+        const ZSH: &[&str] = &[
+            ".zshrc",
+            ".zshenv",
+            ".zprofile",
+            ".zlogin",
+            ".zlogout",
+            ".zcompdump",
+        ];
+        ZSH.iter().map(|name| (*name, folder.join(name)))
+    });
+    let all = folders.flatten().chain(shell);
+    // The whole of a disk or of the home directory is nobody's configuration.
+    let home = ambient.home();
+    let is_inner = |path: &Path| path.is_absolute() && path.parent().is_some();
+    all.filter(|(_, path)| is_inner(path) && !home.iter().any(|home| home.starts_with(path)))
+        .collect()
 }
 
 /// The files that the environment's settings come from, those that may still come, and what obeys git in this folder.
@@ -421,7 +473,9 @@ fn of_another<'a>(
     environment: &Environment,
     path: &str,
 ) -> Option<Option<&'a str>> {
-    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let path = path.to_ascii_lowercase();
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let name = &usual_spelling(name);
     let other = |word: &str| match whose(loaded, environment, word) {
         Whose::Other(owner) => Some(owner),
         Whose::Own | Whose::Nobody => None,
@@ -444,15 +498,22 @@ fn of_another<'a>(
                 Whose::Nobody => matches!(word, "keys" | "vault" | "me").then_some(None),
             };
         }
-        Some(_) => return None,
+        // `deploy/production/.env`
+        Some(FileRole::Shared | FileRole::Personal(None)) => {
+            return folders.rsplit('/').next().and_then(other);
+        }
+        Some(FileRole::Template) => return None,
         None => {}
     }
     let kept = folders.split('/').any(|folder| {
         matches!(
             folder,
-            "secrets" | ".secrets" | ".envs" | "envs" | "environments"
+            "secrets" | ".secrets" | ".envs" | "envs" | "environments" | "credentials"
         )
     });
+    // `secrets.prod.yaml`
+    let name = name.strip_prefix("secrets.").unwrap_or(name);
+    let kept = kept || path.ends_with(&format!("secrets.{name}"));
     let stem = name.trim_start_matches('.').split('.').next().unwrap_or("");
     if (name.ends_with(".env") || kept)
         && let Some(owner) = other(stem)
@@ -461,6 +522,20 @@ fn of_another<'a>(
     }
     let mut folders = folders.split('/').filter(|_| kept);
     folders.find_map(|folder| other(folder.trim_start_matches('.')))
+}
+
+/// A file's name as it would be spelt in the `.env` family: `.env.prod` for `.env-prod` and `env.prod`, and for the files that
+/// editors keep beside it (`..env.prod.swp`, `#.env.prod#`). `env.test.ts` is source code.
+fn usual_spelling(name: &str) -> String {
+    let name = name.trim_matches('#');
+    let plain = name.trim_start_matches('.');
+    let rest = plain.strip_prefix("env").unwrap_or_default();
+    let is_hidden = name.len() > plain.len();
+    match rest.split_at_checked(1) {
+        Some(("." | "-" | "_", word)) if is_hidden => format!(".env.{word}"),
+        Some((".", word)) if !word.contains('.') => format!(".env.{word}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// The words for an event, on one line.

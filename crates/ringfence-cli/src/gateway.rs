@@ -1,9 +1,10 @@
 //! From a project and its settings to the plain data that a gateway is started with.
 
 mod fault;
+mod flags;
 
 use http::header::HeaderName;
-use ringfence_diagnostic::{Diagnostic, Place};
+use ringfence_diagnostic::{Diagnostic, Place, Sources};
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{
     Allowances, Config, KeyClass, Kind, Level, Price, Resource, Target, Upstream, duration,
@@ -25,6 +26,10 @@ pub(crate) struct Ground<'a> {
     pub(crate) project: &'a Project,
     pub(crate) environment: &'a Environment,
     pub(crate) resolution: &'a Resolution,
+    /// The texts that places point into.
+    pub(crate) sources: &'a Sources,
+    /// The text of `flags.json`, where there is one.
+    pub(crate) flags: Option<&'a str>,
 }
 
 /// The configuration of an environment's gateway, or everything that is wrong with it.
@@ -51,11 +56,19 @@ pub(crate) fn config(
         .flatten()
         .collect();
     let gateway = &project.gateway;
+    let flags = flags::flags(
+        project,
+        ground.environment,
+        ground.sources,
+        ground.flags,
+        &mut faults,
+    );
     let config = Config {
         environment: ground.environment.name.clone(),
         production,
         generation,
         resources,
+        flags,
         callers,
         secrets: Patterns::new(secrets(ground)),
         allowances: Allowances {

@@ -1,5 +1,7 @@
 //! From a folder to what `check` looks at: every file that says something about environments, read once, within bounds.
 
+mod sealed;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use ringfence_syntax::git_index;
 
 use crate::ambient::{self, Ambient, Walk};
 use crate::failure::{Failure, exit};
-use crate::load::{self, MANIFEST};
+use crate::load::{self, Loaded, MANIFEST};
 
 /// Largest file that is read: configuration that people write is a thousand times smaller.
 const MAX_FILE_BYTES: u64 = 5 << 20;
@@ -22,9 +24,14 @@ const MAX_INDEX_BYTES: u64 = 256 << 20;
 
 /// Reads the project in `root`.
 pub(crate) fn gather(root: &Path, ambient: &Ambient) -> Result<Survey, Failure> {
-    let (mut input, sources) = with_manifest(root, ambient)?;
+    let loaded = with_manifest(root, ambient)?;
+    let mut input = loaded
+        .as_ref()
+        .map_or_else(Input::default, |loaded| declared(&loaded.project));
     let mut progress = Progress::new(ambient.stderr_is_terminal);
-    let walk = ambient::walk(root, ambient::WHOLE, survey::is_looked_at, |seen| {
+    let is_wanted =
+        |path: &str| survey::is_looked_at(path) || survey::is_looked_at_when_sealed(path);
+    let walk = ambient::walk(root, ambient::WHOLE, is_wanted, |seen| {
         progress.seen(seen);
     });
     progress.end();
@@ -49,7 +56,15 @@ pub(crate) fn gather(root: &Path, ambient: &Ambient) -> Result<Survey, Failure> 
         input.tracked = repository.tracked();
         input.outer_ignores = repository.outer_ignores();
     }
-    Ok(Survey::of(input, sources))
+    let mut look = sealed::Look::new(root, loaded.as_ref(), ambient);
+    input.sealed = look.at(&mut input.files);
+    let key = look.used_key();
+    let sources = loaded.map_or_else(Sources::new, |loaded| loaded.sources);
+    let mut survey = Survey::of(input, sources);
+    if let Some(key) = key {
+        survey.mark(|secret| key.fingerprint(secret));
+    }
+    Ok(survey)
 }
 
 fn cannot_read(root: &Path, error: &std::io::Error) -> Failure {
@@ -62,13 +77,13 @@ fn cannot_read(root: &Path, error: &std::io::Error) -> Failure {
     .into()
 }
 
-/// What a manifest in the folder declares; a manifest with errors in it is refused.
-fn with_manifest(root: &Path, ambient: &Ambient) -> Result<(Input, Sources), Failure> {
+/// The project of a manifest in the folder; a manifest with errors in it is refused.
+fn with_manifest(root: &Path, ambient: &Ambient) -> Result<Option<Loaded>, Failure> {
     if !ambient::exists(&root.join(MANIFEST)) {
-        return Ok((Input::default(), Sources::new()));
+        return Ok(None);
     }
-    let loaded = load::load_at(root.to_owned(), ambient, None)?.checked()?;
-    Ok((declared(&loaded.project), loaded.sources))
+    let loaded = load::load_at(root.to_owned(), ambient, None)?;
+    loaded.checked().map(Some)
 }
 
 fn declared(project: &Project) -> Input {
@@ -212,6 +227,8 @@ pub(crate) fn obeyed_by_git(root: &Path) -> Vec<PathBuf> {
             match name.trim().to_ascii_lowercase().as_str() {
                 "hookspath" => obeyed.push(repository.top.join(value)),
                 "path" => obeyed.push(folder.join(value)),
+                // A submodule's: the file there says whose configuration git obeys.
+                "worktree" => obeyed.push(folder.join(value).join(".git")),
                 _ => {}
             }
         }

@@ -1,9 +1,12 @@
 //! Opens what an environment keeps sealed or elsewhere, at the last moment: whose it is, who sealed it, and only then what is in it.
 
+pub(crate) mod facts;
 pub(crate) mod keys;
+pub(crate) mod missed;
 mod reference;
+mod seal;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ringfence_diagnostic::{Diagnostic, Place, Span};
 use ringfence_model::environment::Environment;
@@ -12,11 +15,11 @@ use ringfence_model::resolve::is_encrypted;
 use ringfence_model::tier::Tier;
 use ringfence_model::value::Value;
 use ringfence_model::variable;
-use ringfence_secret::seal::{Editor, Found, Seal, SealError};
+use ringfence_secret::dotenvx;
 use ringfence_secret::sops::{File, OpenError, Opened};
 use ringfence_syntax::dotenv::template;
 
-use crate::ambient::{self, Ambient};
+use crate::ambient::Ambient;
 use crate::failure::Failure;
 use crate::load::{Loaded, SealedFile};
 use keys::Keys;
@@ -61,6 +64,9 @@ fn open_files(
     ambient: &Ambient,
     output: &mut crate::output::Output,
 ) -> Result<(), Failure> {
+    if let Some(missed) = missed::find(loaded, environment) {
+        return Err(refused(loaded, missed.diagnostic(&environment.name)));
+    }
     let mut keys = Keys::new(ambient);
     for path in paths(loaded, environment) {
         let about = About {
@@ -79,7 +85,7 @@ fn open_files(
             loaded.documents.open(&path, name, Value::new(value));
         }
     }
-    dotenvx(loaded, environment, ambient)
+    open_dotenvx(loaded, environment, ambient)
 }
 
 pub(crate) fn refused(loaded: &Loaded, diagnostic: Diagnostic) -> Failure {
@@ -165,99 +171,6 @@ impl About<'_> {
         self.own_environment(&opened, is_sealed)?;
         self.usable(&opened)?;
         Ok(opened)
-    }
-
-    /// The people whose seal counts, with the ssh keys among their keys.
-    pub(crate) fn editors(&self) -> Option<Vec<Editor>> {
-        let people = &self.loaded.project.people;
-        let names = people.keeping(&self.environment.name).editors?;
-        let keys = names.iter().flat_map(|name| {
-            let keys = people.keys.get(name).into_iter().flatten();
-            keys.filter_map(move |(key, _)| Editor::parse(name.clone(), key).ok())
-        });
-        Some(keys.collect())
-    }
-
-    /// The file's seal as it was read; `None` where there is none.
-    pub(crate) fn written_seal(&self) -> Result<Option<Seal>, SealError> {
-        let path = self.loaded.root.join(format!("{}.seal", self.path));
-        match ambient::read_file(&path) {
-            Ok(bytes) => Seal::parse(&bytes).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(_) => Err(SealError::TooLong),
-        }
-    }
-
-    /// The seal, where there is one and it holds; none where none is needed.
-    fn seal(
-        &self,
-        sealed: &SealedFile,
-        file: &File,
-        ambient: &Ambient,
-    ) -> Result<Option<Seal>, Box<Diagnostic>> {
-        let name = &self.environment.name;
-        let keeping = self.loaded.project.people.keeping(name);
-        let required = keeping.requires_seal(self.environment.tier);
-        let seal = self
-            .written_seal()
-            .map_err(|error| self.seal_refused(&error))?;
-        let editors = self.editors();
-        let Some(seal) = seal else {
-            if !required {
-                return Ok(None);
-            }
-            let diagnostic = self
-                .error("seal-missing", "has no seal: nobody says that it is theirs")
-                .help(format!("whoever may edit `{name}` says `ringfence secret seal {name}`"))
-                .help(format!("or say `{name} = {{ seal = \"optional\" }}` under `[secrets]` in ringfence.toml"));
-            return Err(Box::new(diagnostic));
-        };
-        let Some(editors) = editors else {
-            let diagnostic = self
-                .error("seal-refused", "is sealed, and the manifest does not say whose seal counts")
-                .help(format!("say `{name}.edit = [\"…\"]` under `[access]`, and their ssh keys under `[people]`"));
-            return Err(Box::new(diagnostic));
-        };
-        let names: BTreeSet<String> = file.names().map(str::to_owned).collect();
-        let lowest = match self.environment.tier {
-            Tier::Production => self.seen(ambient).max(1),
-            _ => 1,
-        };
-        let found = Found {
-            environment: name,
-            file: &sealed.bytes,
-            names: &names,
-            lowest_revision: lowest,
-        };
-        seal.verify(&found, &editors)
-            .map_err(|error| self.seal_refused(&error))?;
-        Ok(Some(seal))
-    }
-
-    fn seal_refused(&self, error: &SealError) -> Box<Diagnostic> {
-        let name = &self.environment.name;
-        let diagnostic = self.error(
-            "seal-refused",
-            &format!("has a seal that does not hold: {error}"),
-        );
-        let diagnostic = match error {
-            SealError::Revision { .. } => diagnostic.help(format!(
-                "bring the newest file, or, where an older one is meant, let an editor seal it anew: `ringfence secret seal {name}`"
-            )),
-            SealError::File | SealError::Names { .. } => diagnostic
-                .help(format!("look at what changed (`git log -p {}`); whoever may edit `{name}` seals it again: `ringfence secret seal {name}`", self.path)),
-            _ => diagnostic.help(format!("see `ringfence secret verify {name}`; whoever may edit `{name}` can seal it again: `ringfence secret seal {name}`")),
-        };
-        Box::new(diagnostic)
-    }
-
-    fn unsealed_note(&self, unsealed: bool) -> Vec<String> {
-        let above = self.environment.tier >= Tier::Staging;
-        let note = format!(
-            "ringfence: `{}` has no seal, and `[secrets]` lets `{}` go without",
-            self.path, self.environment.name
-        );
-        (unsealed && above).then_some(note).into_iter().collect()
     }
 
     fn not_opened(&self, error: OpenError, keys: &Keys<'_>) -> Diagnostic {
@@ -346,28 +259,10 @@ impl About<'_> {
         }
         Ok(())
     }
-
-    /// Remembers the highest revision that was seen; where that cannot be written, there is nothing to compare with next time.
-    pub(crate) fn remember(&self, revision: u64, ambient: &Ambient) {
-        let name = self.state_name();
-        if ambient.revision(&name).is_none_or(|known| known < revision) {
-            let _ = ambient.remember_revision(&name, revision);
-        }
-    }
-
-    /// The highest revision that was seen here, 0 for none.
-    pub(crate) fn seen(&self, ambient: &Ambient) -> u64 {
-        ambient.revision(&self.state_name()).unwrap_or(0)
-    }
-
-    fn state_name(&self) -> String {
-        let whole = format!("{}\0{}", self.loaded.root.display(), self.path);
-        ringfence_secret::fingerprint::name_of(whole.as_bytes())
-    }
 }
 
 /// Opens values that dotenvx encrypted, in the environment's plain files.
-fn dotenvx(
+fn open_dotenvx(
     loaded: &mut Loaded,
     environment: &Environment,
     ambient: &Ambient,
@@ -378,27 +273,32 @@ fn dotenvx(
         .chain(environment.personal.as_deref());
     let files: Vec<String> = files.map(str::to_owned).collect();
     for path in files {
-        for (name, value) in encrypted_values(loaded, &path) {
-            match keys::open_dotenvx(&loaded.root, &path, &value, ambient) {
+        let Some(encrypted) = Encrypted::of(loaded, &path) else {
+            continue;
+        };
+        let keys = keys::dotenvx_keys(&loaded.root, &encrypted.variable, ambient);
+        for (name, value) in &encrypted.values {
+            let opened = match &keys {
+                _ if !dotenvx::is_encrypted(value) => {
+                    Err("it is a value of SOPS in a file that is none of SOPS".to_owned())
+                }
+                Ok(keys) => dotenvx::open(value, keys).map_err(|error| error.to_string()),
+                Err(why) => Err(why.clone()),
+            };
+            match opened {
                 Ok(opened) => loaded
                     .documents
-                    .open(&path, &name, Value::new(opened.expose())),
+                    .open(&path, name, Value::new(opened.expose())),
                 Err(why) => {
                     let about = About {
                         loaded,
                         environment,
                         path: &path,
                     };
-                    let diagnostic = about
-                        .error(
-                            NOT_OPENED,
-                            &format!("has an encrypted value, `{name}`, that is not opened: {why}"),
-                        )
-                        .help(format!(
-                            "set `{}`, or put it into `.env.keys`",
-                            ringfence_secret::dotenvx::key_variable(&path)
-                        ));
-                    return Err(refused(loaded, diagnostic));
+                    let what =
+                        format!("has an encrypted value, `{name}`, that is not opened: {why}");
+                    let mend = format!("set `{}`, or put it into `.env.keys`", encrypted.variable);
+                    return Err(refused(loaded, about.error(NOT_OPENED, &what).help(mend)));
                 }
             }
         }
@@ -406,18 +306,33 @@ fn dotenvx(
     Ok(())
 }
 
-fn encrypted_values(loaded: &Loaded, path: &str) -> Vec<(String, String)> {
-    let Ok(document) = loaded.documents.get(path) else {
-        return Vec::new();
-    };
-    let text = loaded.sources.text(document.source);
-    let rows = document
-        .tree
-        .assignments()
-        .map(|row| (row.name.of(text), row.value.inner.of(text)));
-    rows.filter(|(_, value)| is_encrypted(value))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+/// The encrypted values of a plain file.
+struct Encrypted {
+    /// The variable that holds the key: what the file says itself, or else what its name says.
+    variable: String,
+    /// By setting.
+    values: Vec<(String, String)>,
+}
+
+impl Encrypted {
+    /// Nothing where the file has none.
+    fn of(loaded: &Loaded, path: &str) -> Option<Self> {
+        let document = loaded.documents.get(path).ok()?;
+        let text = loaded.sources.text(document.source);
+        let rows = || {
+            let rows = document.tree.assignments();
+            rows.map(|row| (row.name.of(text), row.value.inner.of(text)))
+        };
+        let values = rows().filter(|(_, value)| is_encrypted(value));
+        let values: Vec<(String, String)> = values
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let named = || dotenvx::key_variable_in(rows().map(|(name, _)| name));
+        (!values.is_empty()).then(|| Self {
+            variable: named().unwrap_or_else(|| dotenvx::key_variable(path)),
+            values,
+        })
+    }
 }
 
 /// What is still closed after everything was opened: nothing starts with it.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::header::HeaderName;
+use ringfence_flag::definition::FlagSet;
 use ringfence_secret::redact::Patterns;
 
 pub use address::{Address, AddressError, Upstream};
@@ -28,6 +29,8 @@ pub struct Config {
     pub generation: u64,
     /// What the program talks to through the gateway.
     pub resources: Vec<Resource>,
+    /// What the program asks for over OFREP.
+    pub flags: FlagSet,
     /// Gives out tokens of callers, and knows them again.
     pub callers: CallerKey,
     /// The environment's secrets, which no record may hold.

@@ -5,6 +5,7 @@
 
 mod account;
 mod body;
+mod flags;
 mod forward;
 mod relay;
 mod route;
@@ -22,7 +23,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch as channel};
 
 use crate::answer::{Body, BodyError};
 use crate::config::Config;
@@ -43,6 +44,8 @@ pub struct Gateway {
     metrics: Metrics,
     requests: AtomicU64,
     book: Option<Book>,
+    /// The digest of the flags that are served.
+    flags: channel::Sender<String>,
     /// A random number, so that two gateways do not give the same names to requests.
     seed: u64,
 }
@@ -68,6 +71,7 @@ impl Gateway {
     pub fn new(config: Config, recorder: Recorder, limits: Store) -> Self {
         Self {
             seed: RandomState::new().hash_one(&config.environment) >> 24,
+            flags: channel::Sender::new(config.flags.digest().to_owned()),
             snapshot: RwLock::new(Arc::new(config)),
             limits,
             upstreams: Upstreams::default(),
@@ -106,11 +110,17 @@ impl Gateway {
     }
 
     fn swap(&self, config: Config) {
-        let mut snapshot = self
+        let digest = config.flags.digest().to_owned();
+        *self
             .snapshot
             .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *snapshot = Arc::new(config);
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        // Told after the swap: whoever asks again gets the new ones.
+        self.flags.send_if_modified(|old| {
+            let is_new = *old != digest;
+            *old = digest;
+            is_new
+        });
     }
 
     fn request_id(&self) -> String {
@@ -171,6 +181,7 @@ async fn serve(
         }
     }
     drop(listener);
+    gateway.flags.send_replace(flags::END.to_owned());
     // What is not done by then is cut off; its reserves are settled as those of a caller who has left.
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     Ok(())

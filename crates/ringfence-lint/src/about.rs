@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::name::{self, Credential, Resource, Selector};
 use crate::posture::{self, Rule};
-use crate::value::{self, Strength};
+use crate::value::{self, Strength, strength};
 use crate::vendor;
 
 /// What a name says.
@@ -61,10 +61,22 @@ impl About {
         let value = value.trim();
         let is_secret = match self.credential {
             Some(Credential::Certain) => value::truth(value).is_none(),
-            Some(Credential::Likely) => value::strength(value) == Strength::Strong,
+            Some(Credential::Likely) => strength(value) == Strength::Strong,
             None => return value::password_in(value),
         };
         is_secret.then_some(value)
+    }
+
+    /// What the secret in `value` is worth; one that repeats the name stands for a secret that is to come.
+    #[must_use]
+    pub fn strength(&self, name: &str, value: &str) -> Option<Strength> {
+        let found = self.secret(value).map(strength)?;
+        let repeats = self.words.len() > 1 && value.trim().eq_ignore_ascii_case(name);
+        Some(if repeats {
+            Strength::Placeholder
+        } else {
+            found
+        })
     }
 }
 

@@ -20,15 +20,20 @@ mod plain_http_in_production;
 mod posture_inversion;
 mod production_inherits_default;
 mod production_is_the_default;
+mod recipients_differ;
+mod seal_missing;
+mod seal_refused;
 mod secret_in_image;
 mod selector_overwritten_by_file;
 mod shadowed_value;
+mod shared_data_key;
 mod shared_resource;
 mod shared_secret;
 mod test_key_in_production;
 mod two_selectors_disagree;
 mod type_mismatch;
 mod undeclared_setting;
+mod unencrypted_secret;
 mod unknown_environment_name;
 mod unreadable_file;
 mod weak_secret;
@@ -50,6 +55,7 @@ pub const REGISTRY: &[&Check] = &[
     &shared_resource::CHECK,
     &partial_isolation::CHECK,
     &shared_secret::CHECK,
+    &shared_data_key::CHECK,
     &production_inherits_default::CHECK,
     &live_key_outside_production::CHECK,
     &test_key_in_production::CHECK,
@@ -61,6 +67,10 @@ pub const REGISTRY: &[&Check] = &[
     &plain_http_in_production::CHECK,
     &placeholder_secret::CHECK,
     &weak_secret::CHECK,
+    &unencrypted_secret::CHECK,
+    &recipients_differ::CHECK,
+    &seal_missing::CHECK,
+    &seal_refused::CHECK,
     &committed_secret::CHECK,
     &gitignore_gap::CHECK,
     &secret_in_image::CHECK,

@@ -1,5 +1,6 @@
 //! What a file is, told by its path alone: its format, which environment it is for, and which files it stands beside.
 
+use ringfence_model::discover::{self, FileRole, SEALED_FOLDER};
 use ringfence_model::tier::Tier;
 
 /// How a file is read.
@@ -158,6 +159,44 @@ pub fn of(path: &str) -> Option<Layout> {
         .or_else(|| compose(folder, &lowered))
         .or_else(|| dotenv(folder, &lowered))
         .or_else(|| nested(folder, &lowered))
+}
+
+/// What the path of a sealed file says: `.env.prod.enc`, `secrets/prod.env` and `secrets/prod.json` go on top of the `.env.prod` that
+/// they stand beside. `None` for a file that is the same whether it is sealed or not.
+#[must_use]
+pub fn sealed(path: &str) -> Option<Layout> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let kept = SEALED_FOLDER.trim_end_matches('/');
+    let (above, last) = folder.rsplit_once('/').unwrap_or(("", folder));
+    if last != kept && !name.starts_with(".env") {
+        return None;
+    }
+    let (folder, name) = if last == kept {
+        (above, format!("{SEALED_FOLDER}{name}"))
+    } else {
+        (folder, name.to_owned())
+    };
+    let Some(FileRole::Sealed(word)) = discover::role(&name) else {
+        return None;
+    };
+    if folder.split('/').any(|part| UNREAD_FOLDERS.contains(&part)) {
+        return None;
+    }
+    let role = match Tier::of_word(&word) {
+        Some(_) => Role::Environment(word),
+        None => Role::Other(word),
+    };
+    Some(Layout {
+        format: Format::Dotenv,
+        role,
+        family: join(folder, ".env*"),
+    })
+}
+
+/// Whether the file at that path may be one that SOPS wrote in its dotenv or JSON form.
+#[must_use]
+pub fn is_of_sops_kind(path: &str) -> bool {
+    of(path).is_some_and(|layout| matches!(layout.format, Format::Dotenv | Format::Json))
 }
 
 fn alone(format: Format, folder: &str, name: &str) -> Layout {
@@ -509,6 +548,30 @@ mod tests {
         );
         check("docs/demo.yml", None);
         check("openapi-dev.yaml", None);
+    }
+
+    #[test]
+    fn sealed_files_go_on_top_of_the_plain_one_beside_them() {
+        for (path, family) in [
+            (".env.prod.enc", ".env*"),
+            ("secrets/prod.json", ".env*"),
+            ("web/secrets/prod.env", "web/.env*"),
+        ] {
+            let found = sealed(path).map(|layout| (layout.role, layout.family));
+            assert_eq!(
+                found,
+                Some((environment("prod"), family.to_owned())),
+                "{path}"
+            );
+        }
+        for other in [
+            ".env.prod",
+            "prod.env",
+            "secrets.yaml",
+            "fixtures/.env.prod.enc",
+        ] {
+            assert_eq!(sealed(other), None, "{other}");
+        }
     }
 
     #[test]

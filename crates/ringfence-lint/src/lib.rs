@@ -29,6 +29,7 @@ pub mod name;
 pub mod posture;
 pub mod praise;
 pub mod schema;
+pub mod sealed;
 pub mod survey;
 pub mod value;
 pub mod vendor;

@@ -6,7 +6,7 @@ use ringfence_model::value::endpoint::Url;
 use crate::finding::Finding;
 use crate::layout::{Format, Role};
 use crate::name::Resource;
-use crate::survey::{Entry, Environment, Survey};
+use crate::survey::{Entry, Environment, File, Survey};
 use crate::value::Strength;
 
 /// Findings of none of these checks, where the project has what they look at and all of it was read, deserve a sentence.
@@ -78,12 +78,23 @@ pub fn of(survey: &Survey, found: &[Finding]) -> Vec<&'static str> {
     let is_whole = survey.is_read_whole();
     let is_clean = |checks: &[&str]| {
         let nothing_found = !found.iter().any(|finding| checks.contains(&finding.check));
-        checks.is_empty() || is_whole && nothing_found
+        checks.is_empty() || is_whole && nothing_found && is_known_of_sealed(survey, checks)
     };
     let deserved = PRAISES
         .iter()
         .filter(|praise| (praise.applies)(survey) && is_clean(praise.checks));
     deserved.map(|praise| praise.sentence).collect()
+}
+
+/// Whether checks look at all that sealed files hold, so that what was not found is not there.
+fn is_known_of_sealed(survey: &Survey, checks: &[&str]) -> bool {
+    /// Those that need no value.
+    const CLOSED: &[&str] = &["gitignore-gap", "committed-secret"];
+    /// Those to which an opened value says enough of itself.
+    const OPENED: &[&str] = &["shared-secret", "live-key-outside-production"];
+    let are_all = |known: &[&str]| checks.iter().all(|check| known.contains(check));
+    let has_sealed = survey.files.iter().any(File::is_sealed);
+    !has_sealed || are_all(CLOSED) || are_all(OPENED) && survey.closed_files().next().is_none()
 }
 
 /// Whether two environments of one program both have settings of a kind, so that there was something to compare.
@@ -108,7 +119,7 @@ fn ignores_env_files(survey: &Survey) -> bool {
     let is_filled_in = |role: &Role| !matches!(role, Role::Template(_));
     let mut files = survey
         .of_format(Format::Dotenv)
-        .filter(|file| is_filled_in(&file.role))
+        .filter(|file| is_filled_in(&file.role) && !file.is_sealed())
         .peekable();
     files.peek().is_some() && files.all(|file| survey.is_git_ignored(&file.path))
 }

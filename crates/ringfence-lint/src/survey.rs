@@ -9,6 +9,7 @@ mod family;
 mod ignored;
 mod platform;
 mod read;
+mod sealed;
 mod wiring;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,6 +23,7 @@ use crate::about::{About, Names};
 use crate::finding::Finding;
 use crate::layout::{Format, Role};
 use crate::posture::Guard;
+use crate::sealed::{Sealed, is_issued};
 use crate::value::{self, Strength};
 use crate::vendor::Class;
 
@@ -55,6 +57,8 @@ pub struct Input {
     pub settings: Option<Vec<Declared>>,
     /// The environment that a manifest makes the default.
     pub default: Option<(String, Place)>,
+    /// What is known of sealed files; those of them that are among the files.
+    pub sealed: Vec<Sealed>,
 }
 
 /// A setting that a manifest declares.
@@ -72,6 +76,12 @@ pub struct Declared {
 #[must_use]
 pub fn is_looked_at(path: &str) -> bool {
     crate::layout::of(path).is_some()
+}
+
+/// Whether a survey wants to see the file at that path where it is sealed, and only then.
+#[must_use]
+pub fn is_looked_at_when_sealed(path: &str) -> bool {
+    crate::layout::sealed(path).is_some()
 }
 
 /// One setting as one file says it.
@@ -93,6 +103,8 @@ pub struct Entry {
     pub strength: Option<Strength>,
     /// The vendor of a key or mode, and whether real users stand behind it.
     pub vendor: Option<(&'static str, Class)>,
+    /// What the secret in it has in common with equal ones, sealed ones included; see [`Survey::mark`].
+    pub mark: Option<String>,
 }
 
 impl Entry {
@@ -114,13 +126,19 @@ impl Entry {
     /// What the setting guards, and whether its value is the careless one.
     #[must_use]
     pub fn posture(&self) -> Option<(Guard, bool)> {
-        let rule = self.about.rule?;
+        let rule = self
+            .about
+            .rule
+            .filter(|_| !value::is_encrypted(&self.value))?;
         Some((rule.guard, rule.is_careless(&self.value)?))
     }
 
     /// The hosts that the value names.
     #[must_use]
     pub fn hosts(&self) -> Vec<&str> {
+        if value::is_encrypted(&self.value) {
+            return Vec::new();
+        }
         value::hosts(self.value.trim(), self.about.is_host)
     }
 }
@@ -147,6 +165,8 @@ pub enum Content {
     Dockerfile(Vec<dockerfile::Instruction>),
     /// What a script does with `.env` files.
     Script(Vec<script::Action>),
+    /// Where the sealed copies of a sealed file's data key stand, one for each of its readers.
+    Sealed(Vec<Span>),
     /// Patterns, or nothing more than parts.
     Plain,
 }
@@ -197,6 +217,8 @@ pub struct Survey {
     pub settings: Option<Vec<Declared>>,
     /// The environment that a manifest makes the default.
     pub default: Option<(String, Place)>,
+    /// What is known of sealed files, by path.
+    pub sealed: BTreeMap<String, Sealed>,
     names: Names,
     links: HashSet<String>,
     by_path: BTreeMap<String, usize>,
@@ -216,6 +238,8 @@ impl Survey {
         survey.settings = input.settings;
         survey.default = input.default;
         survey.links = input.links;
+        let sealed = input.sealed.into_iter();
+        survey.sealed = sealed.map(|one| (one.path.clone(), one)).collect();
         let mut files = input.files;
         files.sort_by(|one, other| one.path.cmp(&other.path));
         for file in files {
@@ -249,6 +273,7 @@ impl Survey {
             languages: HashSet::new(),
             settings: None,
             default: None,
+            sealed: BTreeMap::new(),
             names: Names::default(),
             links: HashSet::new(),
             by_path: BTreeMap::new(),
@@ -259,6 +284,28 @@ impl Survey {
             gitignore: ignored::Patterns::default(),
             dockerignore: ignored::Patterns::default(),
         }
+    }
+
+    /// Marks the secrets that stand in the clear as those were that keys opened, so that both can be compared.
+    pub fn mark(&mut self, mark: impl Fn(&str) -> String) {
+        for entry in self.parts.iter_mut().flat_map(|part| &mut part.entries) {
+            if entry.mark.is_none() && is_issued(entry.strength) {
+                entry.mark = entry.about.secret(&entry.value).map(&mark);
+            }
+        }
+    }
+
+    /// The sealed files, and what is known of each.
+    pub fn sealed_files(&self) -> impl Iterator<Item = (&File, &Sealed)> {
+        let known = self.sealed.values();
+        known.filter_map(|sealed| Some((self.file(&sealed.path)?, sealed)))
+    }
+
+    /// The sealed files that nothing at hand opened, so that nobody could compare their values.
+    pub fn closed_files(&self) -> impl Iterator<Item = &File> {
+        let is_told = |sealed: &Sealed| sealed.values.is_some() || sealed.damage.is_some();
+        let sealed = self.files.iter().filter(|file| file.is_sealed());
+        sealed.filter(move |file| !self.sealed.get(&file.path).is_some_and(is_told))
     }
 
     /// Whether every file was read to its end, so that what was not found is not there.
@@ -394,5 +441,11 @@ impl File {
     #[must_use]
     pub const fn is_template(&self) -> bool {
         matches!(self.role, Role::Template(_))
+    }
+
+    /// Whether its values are encrypted, by SOPS.
+    #[must_use]
+    pub const fn is_sealed(&self) -> bool {
+        matches!(self.content, Content::Sealed(_))
     }
 }

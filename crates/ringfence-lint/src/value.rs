@@ -80,6 +80,12 @@ pub fn is_reference(value: &str) -> bool {
     begins || holds || is_name
 }
 
+/// Whether the value is the ciphertext of SOPS.
+#[must_use]
+pub fn is_encrypted(value: &str) -> bool {
+    value.starts_with("ENC[AES256_GCM,")
+}
+
 /// Whether the value is one that people are meant to replace.
 #[must_use]
 pub fn is_placeholder(value: &str) -> bool {

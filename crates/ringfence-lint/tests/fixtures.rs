@@ -4,6 +4,8 @@
 //! A fixture is a project in one text: `-- path --` begins a file. Lines before the first file say what git tracks
 //! (`git: path …`), what a manifest declares (`declared: NAME=kind …`, `default: word`), what cannot be read
 //! (`unread: path why`), which other checks may speak (`others: check …`), and how many findings there must be (`count: n`).
+//! What is known of sealed files beyond their texts, which are real ones, stands there too: `sealed: path fact …`, where the fact is
+//! `of environment`, `extra who`, `missing who`, `others means`, `clear name`, `unsealed`, `refused why`, `damaged why` or `opened NAME value`.
 //! `{{key:prefix}}` and `{{secret}}` stand for texts that no scanner of secrets should find in this repository.
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 use ringfence_diagnostic::{Place, Sources, Span};
 use ringfence_lint::checks::{self, REGISTRY};
 use ringfence_lint::finding::Finding;
+use ringfence_lint::sealed::{Reader, Seal, Sealed, Worth};
 use ringfence_lint::survey::{Declared, Input, RawFile, Survey};
 use ringfence_lint::{fix, schema};
 use ringfence_model::value::kind::Kind;
@@ -89,6 +92,7 @@ fn survey(text: &str) -> (Survey, Directives) {
                 "git" => input.tracked = Some(words().collect()),
                 "others" => directives.others = words().collect(),
                 "count" => directives.count = rest.trim().parse().ok(),
+                "sealed" => sealed(&mut input.sealed, rest.trim()),
                 "default" => input.default = words().next().map(|word| (word, place)),
                 "declared" => {
                     input.settings = Some(words().map(|pair| declared(&pair, place)).collect());
@@ -104,7 +108,48 @@ fn survey(text: &str) -> (Survey, Directives) {
             }
         }
     }
-    (Survey::of(input, sources), directives)
+    let mut survey = Survey::of(input, sources);
+    survey.mark(mark);
+    (survey, directives)
+}
+
+/// Stands for the keyed fingerprint of a secret.
+fn mark(secret: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    secret.hash(&mut hasher);
+    format!("~{:016x}", hasher.finish())
+}
+
+/// Takes in one fact of a sealed file.
+fn sealed(all: &mut Vec<Sealed>, line: &str) {
+    let (path, fact) = line.split_once(' ').unwrap();
+    let (fact, rest) = fact.split_once(' ').unwrap_or((fact, ""));
+    let rest = rest.to_owned();
+    if all.iter().all(|one| one.path != path) {
+        all.push(Sealed {
+            path: path.to_owned(),
+            ..Sealed::default()
+        });
+    }
+    let one = all.iter_mut().find(|one| one.path == path).unwrap();
+    let reader = |who| Reader { who, place: None };
+    match fact {
+        "of" => one.environment = Some(rest),
+        "extra" => one.extra.push(reader(rest)),
+        "missing" => one.missing.push(reader(rest)),
+        "others" => one.others.push(rest),
+        "clear" => one.clear.push(rest),
+        "unsealed" => one.seal = Seal::Missing,
+        "refused" => one.seal = Seal::Refused(rest),
+        "damaged" => one.damage = Some(rest),
+        "opened" => {
+            let (name, value) = rest.split_once(' ').unwrap();
+            let worth = Worth::of(name, value, mark);
+            one.values.get_or_insert_default().push(worth);
+        }
+        other => panic!("`{other}` is no fact"),
+    }
 }
 
 fn declared(pair: &str, place: Place) -> Declared {

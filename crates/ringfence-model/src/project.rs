@@ -5,7 +5,7 @@ mod assembly;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId};
-use ringfence_syntax::manifest::Manifest;
+use ringfence_syntax::manifest::{FlagEntry, Manifest};
 
 use crate::egress::Egress;
 use crate::environment::{Environment, Named, named};
@@ -38,6 +38,8 @@ pub struct Project {
     pub resources: Vec<Resource>,
     /// What goes through the gateway: resources of the kinds `openai` and `http`.
     pub services: Vec<Service>,
+    /// The rows of `[flags]`, and the source they stand in.
+    pub flags: Vec<(Place, FlagEntry)>,
     /// How the gateway is served.
     pub gateway: Gateway,
     /// `.env`, where it is a file that all environments share.

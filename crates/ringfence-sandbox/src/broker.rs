@@ -51,6 +51,8 @@ struct Shared {
     told: Mutex<(Teller, Once, Vec<Event>)>,
     /// One permit a connection: two descriptors each.
     connections: Arc<Semaphore>,
+    /// One permit a question about a name, or a connection on which some are asked.
+    questions: Arc<Semaphore>,
     /// Addresses that names were resolved to for the program, where it connects to real ones.
     resolved: Mutex<BTreeMap<IpAddr, String>>,
     /// Who listens, as it was last looked at: inside, and on the host's loopback.
@@ -75,8 +77,9 @@ impl Broker {
         descriptors: usize,
         tell: Teller,
     ) -> Self {
-        // What the supervisor itself, listeners and the runtime hold.
-        const RESERVED: usize = 64;
+        const QUESTIONS: usize = 128;
+        // What the supervisor itself, listeners, questions and the runtime hold.
+        const RESERVED: usize = 64 + QUESTIONS;
         let spare = descriptors.saturating_sub(RESERVED + 2 * inside.listeners.len());
         Self {
             inner: Arc::new(Shared {
@@ -85,6 +88,7 @@ impl Broker {
                 has_own_network: level >= Level::NoPidns,
                 told: Mutex::new((tell, Once::default(), Vec::new())),
                 connections: Arc::new(Semaphore::new((spare / 2).clamp(8, Semaphore::MAX_PERMITS))),
+                questions: Arc::new(Semaphore::new(QUESTIONS)),
                 resolved: Mutex::default(),
                 listening: Mutex::default(),
                 foreign: Mutex::default(),

@@ -14,6 +14,7 @@
 //! | `keyctl`, `add_key`, `request_key` | `ENOSYS` | keyrings are not behind a namespace |
 //! | `ioctl` with `TIOCSTI`, `TIOCLINUX` | `EPERM` | types into the terminal outside |
 //! | `bpf`, `open_by_handle_at`, `kexec_*`, `*_module` | `EPERM` | nothing that is started here has a use for them |
+//! | `prlimit64` of process 1 | `EPERM` | its limits would keep init from watching and from making sockets |
 //!
 //! The kernel reads family, type, protocol, flags and the request of `ioctl` as 32 bits, so only the low half is looked at.
 //!
@@ -135,6 +136,10 @@ fn rules(calls: &Calls, filter: Filter) -> Vec<(u32, Body)> {
             ),
         ),
     ];
+    if filter != Filter::NetworkOnly {
+        let of_init = one_of(&[INIT], just(refuse(EPERM)), just(ret(ALLOW)));
+        rules.push((calls.prlimit64, with(load(argument(0)), of_init)));
+    }
     if filter == Filter::Observed {
         rules.push((calls.connect, just(ret(USER_NOTIF))));
         rules.push((calls.listen, just(ret(USER_NOTIF))));
@@ -276,6 +281,7 @@ struct Calls {
     sendmsg: u32,
     sendmmsg: u32,
     ioctl: u32,
+    prlimit64: u32,
     /// `io_uring_setup`, `_enter`, `_register`; `add_key`, `request_key`, `keyctl`.
     absent: [u32; 6],
     /// `bpf`, `open_by_handle_at`, `kexec_load`, `kexec_file_load`, `init_module`, `finit_module`, `delete_module`.
@@ -292,6 +298,7 @@ const X86_64: Calls = Calls {
     sendmsg: 46,
     sendmmsg: 307,
     ioctl: 16,
+    prlimit64: 302,
     absent: [425, 426, 427, 248, 249, 250],
     forbidden: [321, 304, 246, 320, 175, 313, 176],
 };
@@ -306,9 +313,13 @@ const AARCH64: Calls = Calls {
     sendmsg: 211,
     sendmmsg: 269,
     ioctl: 29,
+    prlimit64: 261,
     absent: [425, 426, 427, 217, 218, 219],
     forbidden: [280, 265, 104, 294, 105, 273, 106],
 };
+
+/// The process that has set the barrier up, as those inside know it.
+const INIT: u32 = 1;
 
 const X32: u32 = 0x4000_0000;
 

@@ -121,7 +121,7 @@ impl Once {
     /// Whether it is new.
     pub(crate) fn is_new(&mut self, event: &Event) -> bool {
         let key = format!("{event:?}");
-        // What a program can bring about as often as it likes is bounded; what is done to its files is always told.
+        // What a program can bring about as often as it likes is bounded; what is done to its files is told for longer.
         let is_bounded = matches!(
             event,
             Event::Refused(_)
@@ -130,7 +130,8 @@ impl Once {
                 | Event::Unreachable { .. }
                 | Event::Needed { .. }
         );
-        if self.told.contains(&key) || (is_bounded && self.told.len() >= MOST) {
+        let most = if is_bounded { MOST } else { 2 * MOST };
+        if self.told.contains(&key) || self.told.len() >= most {
             return false;
         }
         self.told.insert(key)

@@ -29,6 +29,9 @@ use ringfence_reach::plan::{Host, Plan};
 /// After which time a program is one that stays.
 const SETTLED: Duration = Duration::from_millis(300);
 
+/// How often is looked for what must not appear, whatever became of init's watch: a program can use up the user's.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// A program, as it is to be started.
 pub struct Command {
     /// A name that is looked up on the block's `PATH`, or a path.
@@ -312,6 +315,8 @@ impl Attempt {
         broker.tell(Event::Built { level });
         let (init, mask) = (self.init, self.mask);
         let local = LocalSet::new();
+        // Without mounts nothing is protected, and nothing is moved.
+        let absent = if level >= Level::NoPidns { absent } else { &[] };
         let supervised = self.supervise(broker.clone(), absent.to_vec());
         let result = local.block_on(&runtime, supervised);
         drop(local);
@@ -321,9 +326,7 @@ impl Attempt {
             let _ = sys::kill(init, libc::SIGKILL);
             let _ = rustix::process::waitpid(Pid::from_raw(init), WaitOptions::empty());
         }
-        if level >= Level::NoPidns {
-            guard::look(absent, &broker);
-        }
+        guard::look(absent, &broker);
         terminal.give_back();
         // One that came with the program's end would end this process otherwise than the program ended.
         Signals::of(SIGNALS).forget();
@@ -408,8 +411,13 @@ struct Watched {
 
 impl Watched {
     async fn watch(&self) -> Result<ExitStatus, StartError> {
+        let mut look = tokio::time::interval(LOOK_AGAIN);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // The first is at once, and too early.
+        look.reset();
         loop {
             tokio::select! {
+                _ = look.tick() => guard::look(&self.absent, &self.broker),
                 ready = self.messages.readable() => {
                     let mut ready = ready.map_err(StartError::Supervisor)?;
                     match ready.try_io(wire::receive) {

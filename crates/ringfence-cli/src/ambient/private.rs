@@ -1,22 +1,26 @@
 //! What one user keeps on one machine, what they type unseen, and what their own commands print.
 
+mod folder;
+mod prompt;
+
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringfence_model::variable;
 use ringfence_secret::fingerprint::{self, Key};
 use ringfence_secret::value::Secret;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::Ambient;
+pub(crate) use folder::PrivateFolder;
+pub(crate) use prompt::{ask_enter, ask_hidden, read_secret};
 
 impl Ambient {
     /// The user's folder for settings of programs.
@@ -86,23 +90,7 @@ impl Ambient {
         })
     }
 
-    /// A new folder of this user's on a memory file system.
-    pub(crate) fn memory_folder(&self) -> io::Result<PrivateFolder> {
-        let named = self.host.get("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let places = named.into_iter().chain([PathBuf::from("/dev/shm")]);
-        let usable = places.filter(|place| place.is_absolute() && in_memory(place));
-        let mut refused = io::Error::from(io::ErrorKind::NotFound);
-        for place in usable {
-            let path = place.join(format!("ringfence-{}", std::process::id()));
-            match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(PrivateFolder(path)),
-                Err(error) => refused = error,
-            }
-        }
-        Err(refused)
-    }
-
-    /// Runs a program at the terminal and waits for its end; Ctrl-C is the program's business meanwhile.
+    /// Runs a program at the terminal and waits for its end.
     pub(crate) fn wait_for(
         &self,
         program: &str,
@@ -145,6 +133,7 @@ impl Ambient {
             .stdout(Stdio::piped())
             .spawn();
         let mut child = spawned.map_err(CommandError::NotStarted)?;
+        let began = Instant::now();
         let (sender, receiver) = mpsc::channel();
         let output = child.stdout.take();
         // The thread ends with the command's output, before anything is cloned from this process.
@@ -166,7 +155,12 @@ impl Ambient {
                 return Err(CommandError::TooLarge);
             }
         };
-        let status = child.wait().map_err(CommandError::NotStarted)?;
+        // A command that closes its output and stays is waited for no longer than one that does not.
+        let Some(status) = ended(&mut child, began + PATIENCE)? else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(CommandError::TooLong);
+        };
         if !status.success() {
             return Err(CommandError::Failed(status));
         }
@@ -175,49 +169,16 @@ impl Ambient {
     }
 }
 
-/// A folder whose files are cleared and removed with it.
-pub(crate) struct PrivateFolder(PathBuf);
-
-impl PrivateFolder {
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
+/// How a command ended; nothing where it runs beyond the deadline.
+fn ended(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>, CommandError> {
+    const STEP: Duration = Duration::from_millis(2);
+    loop {
+        let status = child.try_wait().map_err(CommandError::NotStarted)?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        std::thread::sleep(STEP);
     }
-}
-
-impl Drop for PrivateFolder {
-    fn drop(&mut self) {
-        // What cannot be removed has no other way to be told; it lies in memory, and only this user can read it.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Whether a folder lies on a memory file system.
-fn in_memory(folder: &Path) -> bool {
-    const TMPFS_MAGIC: i64 = 0x0102_1994;
-    const RAMFS_MAGIC: i64 = 0x8584_58f6;
-    let Ok(system) = rustix::fs::statfs(folder) else {
-        return false;
-    };
-    #[expect(
-        clippy::useless_conversion,
-        reason = "the field's type differs between machines"
-    )]
-    let kind = i64::from(system.f_type);
-    [TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind)
-}
-
-/// Waits for Enter at the terminal; no where there is none.
-pub(crate) fn ask_enter(prompt: &str) -> bool {
-    let terminal = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/tty");
-    let Ok(terminal) = terminal else { return false };
-    let _ = write!(&terminal, "{prompt} ");
-    let mut line = String::new();
-    io::BufReader::new(&terminal)
-        .read_line(&mut line)
-        .is_ok_and(|length| length > 0)
 }
 
 /// Why a command gave no value.
@@ -288,44 +249,24 @@ pub(crate) fn only_ours(path: &Path) -> bool {
     owner && metadata.mode() & ALL == 0 && (own_group || metadata.mode() & GROUP == 0)
 }
 
-/// Asks on the terminal for something that is not shown; nothing where there is no terminal.
-pub(crate) fn ask_hidden(prompt: &str) -> Option<Secret> {
-    const LONGEST: u64 = 1 << 20;
-    let terminal = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
-        .ok()?;
-    let _ = write!(&terminal, "{prompt}");
-    let before = tcgetattr(&terminal).ok()?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Flush, &silent).ok()?;
-    let mut line = Zeroizing::new(String::with_capacity(4096));
-    let read = io::BufReader::new((&terminal).take(LONGEST)).read_line(&mut line);
-    // What the terminal was before is what it must be again, whatever came of the reading.
-    let _ = tcsetattr(&terminal, OptionalActions::Flush, &before);
-    let _ = writeln!(&terminal);
-    read.ok().filter(|length| *length > 0)?;
-    Some(Secret::new(line.trim_end_matches(['\n', '\r'])))
+/// Whether others than the owner can read or write a file of this user's. As with ssh, a file that the system gave to somebody
+/// else (a mounted secret of root's) is the system's business.
+pub(crate) fn others_can_read(path: &Path) -> bool {
+    const OTHERS: u32 = 0o077;
+    let user = rustix::process::getuid().as_raw();
+    fs::metadata(path).is_ok_and(|metadata| metadata.uid() == user && metadata.mode() & OTHERS != 0)
 }
 
-/// What the terminal or a pipe gives as a secret: without the line's end that `echo` puts behind it.
-pub(crate) fn read_secret(prompt: &str) -> io::Result<Secret> {
-    const MOST: u64 = 1 << 20;
-    if io::stdin().is_terminal() {
-        return ask_hidden(prompt).ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
-    }
-    let mut text = Zeroizing::new(String::with_capacity(4096));
-    io::stdin()
-        .lock()
-        .take(MOST + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > MOST {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    let plain = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(plain.strip_suffix('\r').unwrap_or(plain)))
+/// Where a link leads, so that what is written there does not replace the link; the path itself where it is none.
+pub(crate) fn followed(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Keeps other commands of Ringfence from writing in a folder until it is dropped. Where the file system knows no locks, there is none.
+pub(crate) fn lock_folder(folder: &Path) -> Option<fs::File> {
+    let folder = fs::File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 /// The time in UTC to the second, as RFC 3339 writes it.

@@ -15,7 +15,7 @@ pub(crate) struct Secret {
 pub(crate) enum Action {
     /// Set a secret; its value is asked for, or read from a pipe
     #[command(
-        after_help = "Examples:\n  ringfence secret set prod DATABASE_URL\n  pass show db/prod | ringfence secret set prod DATABASE_URL\n\nOne line's end behind a piped value is left out."
+        after_help = "Examples:\n  ringfence secret set prod DATABASE_URL\n  pass show db/prod | ringfence secret set prod DATABASE_URL\n\nOne line's end behind a piped value is left out; an empty line is an empty value, and nothing at all is refused."
     )]
     Set(Set),
     /// Open all secrets in an editor, in memory, and seal what comes back

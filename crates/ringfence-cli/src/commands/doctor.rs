@@ -41,6 +41,9 @@ struct EnvironmentRecord<'a> {
     tier: &'static str,
     files: Vec<&'a str>,
     personal: Option<&'a str>,
+    /// Sealed files; several where it cannot be told which one is meant.
+    sealed: Vec<&'a str>,
+    /// How many there are, those included whose value is sealed or kept elsewhere.
     settings: usize,
     ready: bool,
 }
@@ -167,7 +170,8 @@ fn environment_record<'a>(
         tier: environment.tier.name(),
         files,
         personal: environment.personal.as_deref(),
-        settings: resolution.settings.len(),
+        sealed: environment.sealed.iter().map(String::as_str).collect(),
+        settings: resolution.settings.len() + resolution.closed.len(),
         ready: !resolution.is_refused(),
     }
 }
@@ -212,10 +216,14 @@ fn page(record: &Record<'_>, output: &Output) -> String {
     }
     for environment in &record.environments {
         let name = output.data(Tone::Strong, environment.name);
-        let files = if environment.files.is_empty() {
+        let sealed = environment.sealed.iter();
+        let sealed = sealed.map(|file| format!("{file} (sealed)"));
+        let files = environment.files.iter().map(|file| (*file).to_owned());
+        let files: Vec<String> = files.chain(sealed).collect();
+        let files = if files.is_empty() {
             "no file".to_owned()
         } else {
-            without_controls(&environment.files.join(", ")).into_owned()
+            without_controls(&files.join(", ")).into_owned()
         };
         let personal = environment
             .personal

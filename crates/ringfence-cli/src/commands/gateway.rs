@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use ringfence_flag::definition::MAX_BYTES;
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{Config, Kind, Upstream};
 use ringfence_gateway::limit::Store;
@@ -154,9 +155,10 @@ fn budgets(
 
 /// The configuration, or why there is none.
 fn config(opened: Opened, ambient: &Ambient, generation: u64) -> Result<Config, Failure> {
-    if opened.loaded.project.services.is_empty() {
-        let message =
-            "the manifest has no resource of kind `openai` or `http`; there is nothing to serve";
+    let flags = flags_file(&opened.loaded)?;
+    let project = &opened.loaded.project;
+    if project.services.is_empty() && project.flags.is_empty() && flags.is_none() {
+        let message = "the project has no resource of kind `openai` or `http` and no flags; there is nothing to serve";
         return Err(Failure::error(exit::REFUSED, message)
             .hint("add `[resources.llm]` with `kind = \"openai\"` and `setting = \"OPENAI_BASE_URL\"`")
             .into());
@@ -166,10 +168,34 @@ fn config(opened: Opened, ambient: &Ambient, generation: u64) -> Result<Config, 
         project: &opened.loaded.project,
         environment: &opened.environment,
         resolution: &opened.resolution,
+        sources: &opened.loaded.sources,
+        flags: flags.as_deref(),
     };
     let built = gateway::config(ground, key, generation);
     built.map_err(|faults| Failure::Diagnostics(faults, Box::new(opened.loaded.sources)))
 }
+
+/// The text of `flags.json` at the project's root.
+fn flags_file(loaded: &Loaded) -> Result<Option<String>, Failure> {
+    let path = loaded.root.join(FLAGS);
+    if !ambient::exists(&path) {
+        return Ok(None);
+    }
+    let read = ambient::read_at_most(&path, MAX_BYTES as u64);
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.map(Some).map_err(|error| {
+        Failure::error(
+            exit::REFUSED,
+            format!("`{}` cannot be read", path.display()),
+        )
+        .caused_by(error)
+        .hint("it holds the flags of all environments, in flagd's format")
+        .into()
+    })
+}
+
+/// The file of flags that need more than a row of the manifest.
+const FLAGS: &str = "flags.json";
 
 /// The key of callers' tokens: of the setting that the manifest names, else of this user on this machine.
 fn caller_key(opened: &Opened, ambient: &Ambient) -> Result<CallerKey, Failure> {
@@ -244,7 +270,12 @@ fn greet(config: &Config, environment: &Environment, bound: SocketAddr, output: 
         format!("{}{models} at {upstream}", resource.name)
     });
     let name = output.loud(Tone::of_tier(environment.tier), &environment.name);
-    let resources: Vec<String> = resources.collect();
+    let mut resources: Vec<String> = resources.collect();
+    match config.flags.keys().count() {
+        0 => {}
+        1 => resources.push("1 flag".to_owned()),
+        count => resources.push(format!("{count} flags")),
+    }
     output.say(&format!(
         "ringfence: the gateway of {name} ({}) listens on http://{bound} · {}",
         environment.tier,
@@ -264,7 +295,11 @@ impl Files {
             .into_iter()
             .map(|path| loaded.root.join(path));
         let sealed = loaded.sealed.keys().map(|path| loaded.root.join(path));
-        let fixed = [loaded.root.clone(), loaded.root.join("ringfence.toml")];
+        let fixed = [
+            loaded.root.clone(),
+            loaded.root.join("ringfence.toml"),
+            loaded.root.join(FLAGS),
+        ];
         let all = fixed.into_iter().chain(files).chain(sealed);
         Self(
             all.map(|path| (path.clone(), ambient::stamp(&path)))

@@ -5,6 +5,7 @@ mod edit;
 mod exchange;
 mod keygen;
 mod merge;
+mod newcomer;
 mod people;
 mod sign;
 mod values;

@@ -148,6 +148,33 @@ fn s43_without_namespaces_no_other_endpoint_is_reached() {
     });
 }
 
+/// At the level without namespaces a socket in the project can be reached, and no other by a path that only begins there.
+#[test]
+fn without_namespaces_no_path_leads_out_of_the_project() {
+    scenario(&["python3"], |scene| {
+        let daemon = Oracle::unix("/run/docker.sock".as_ref());
+        let own = Oracle::unix(&scene.path("own.sock"));
+        let attack = |path: &str| format!("/usr/bin/python3 attacks/network.py unix {path}");
+        let project = scene.project();
+        let up = format!("{}/../../../run/docker.sock", project.display());
+        scene.plain("ln -s /run/docker.sock link").succeeded();
+        for path in ["/run/docker.sock", &up, "link"] {
+            let before = daemon.visits();
+            assert!(scene.plain(&attack(path)).stdout.contains(SECRET));
+            assert!(daemon.visits() > before);
+            let before = daemon.visits();
+            let outcome = scene.plain(&network_only(&attack(path)));
+            assert_eq!(daemon.visits(), before, "{path}: {outcome:?}");
+            assert!(!outcome.stdout.contains(SECRET), "{path}: {outcome:?}");
+        }
+        let outcome = scene.plain(&network_only(&attack("own.sock")));
+        assert!(
+            outcome.stdout.contains(SECRET) && own.visits() == 1,
+            "{outcome:?}"
+        );
+    });
+}
+
 /// Scenario 43: the address that a call points at changes while it is judged. `RINGFENCE_RACE_SECONDS` says how long.
 #[test]
 fn s43_without_namespaces_no_race_is_won() {

@@ -93,6 +93,11 @@ fn s10_the_first_process_shows_nothing() {
     scenario(&[], |scene| {
         let mut other = scene.spawn(&["sleep", "600"]);
         let id = other.id();
+        // Until it has become the program it cannot be looked into.
+        let name = format!("/proc/{id}/comm");
+        eventually("the process", || {
+            fs::read_to_string(&name).unwrap() == "sleep\n"
+        });
         let plain = [
             format!("cat /proc/{id}/root$PWD/.env.prod"),
             format!("ls -l /proc/{id}/fd"),

@@ -18,10 +18,11 @@ pub(crate) const ORDINARY: u32 = 65534;
 
 /// Names that the ground's own resolver knows without asking.
 const HOSTS: &str = "127.0.0.1 localhost\n10.10.0.5 db cache.dev.internal\n\
-     10.20.0.5 db.prod.internal api.prod.internal control.prod.internal\n10.30.0.5 tls.dev.internal tls.prod.internal\n";
+     10.20.0.5 db.prod.internal api.prod.internal control.prod.internal\n10.30.0.5 tls.dev.internal tls.prod.internal\n\
+     10.30.0.6 pypi.org files.pythonhosted.org registry.npmjs.org\n";
 
-/// Addresses of the oracles: dev, prod, a balancer that both share, a resolver, the metadata services, somewhere else.
-const ADDRESSES: &str = "10.10.0.5/32 10.20.0.5/32 10.30.0.5/32 8.8.8.8/32 169.254.169.254/32 192.0.2.1/32 fd00:ec2::254/128";
+/// Addresses of the oracles: dev, prod, a balancer that both share, registries, a resolver, the metadata services, somewhere else.
+const ADDRESSES: &str = "10.10.0.5/32 10.20.0.5/32 10.30.0.5/32 10.30.0.6/32 8.8.8.8/32 169.254.169.254/32 192.0.2.1/32 fd00:ec2::254/128";
 
 /// Lays the ground, as its root. The build folder may lie under `/tmp`, so the binary moves first. Process ids start high:
 /// an id of the ground then never exists inside a barrier by chance.

@@ -152,3 +152,40 @@ fn s36_sudo_gives_no_privilege() {
         scene.inside("sudo -n true").failed(&[""]);
     });
 }
+
+/// Nothing that is mounted can be changed, by any call, with no rights or with all those of namespaces of its own; and what those
+/// let it make beside the tree (copies, file systems that hang nowhere) shows and writes nothing more.
+#[test]
+fn nothing_that_is_mounted_changes() {
+    scenario(&["python3"], |scene| {
+        let attack = "/usr/bin/python3 attacks/mounts.py ringfence.toml .env.prod";
+        let control = scene.plain(&format!("unshare -Urm {attack}"));
+        for word in ["mount", "bind", "move_mount", "a tree", "write"] {
+            assert!(
+                control.stdout.contains(&format!("done {word}")),
+                "{word}: {control:?}"
+            );
+        }
+        let outcome = scene.inside(attack).succeeded();
+        assert_eq!(outcome.stdout, "tried\n", "{outcome:?}");
+    });
+}
+
+/// The kernel's own switches are root's on the host and nobody's inside: none is as much as opened for writing.
+#[test]
+fn the_kernels_switches_cannot_be_opened() {
+    scenario(&[], |scene| {
+        let attack = "for path in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /proc/sys/vm/drop_caches \
+                      /sys/kernel/mm/transparent_hugepage/enabled; do (: >>$path) 2>/dev/null && echo opened $path; done; echo tried";
+        if scene.who == Who::Root {
+            let control = scene.plain(attack);
+            assert!(
+                control
+                    .stdout
+                    .contains("opened /proc/sys/kernel/core_pattern"),
+                "{control:?}"
+            );
+        }
+        assert_eq!(scene.inside(attack).succeeded().stdout, "tried\n");
+    });
+}

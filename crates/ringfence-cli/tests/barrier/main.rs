@@ -5,7 +5,7 @@
 //! All of it happens on a [`ground`] of its own, which no packet leaves, once as root and once as an ordinary user.
 //!
 //! `RINGFENCE_TEST_REQUIRES` names what must be here (`barrier`, `postgres`, `redis`, or a tool); what is missing otherwise
-//! is a visible skip. Longer runs: `RINGFENCE_SOAK_RUNS=10000`, `RINGFENCE_KILL_ROUNDS=100`, `RINGFENCE_RACE_SECONDS=30`
+//! is a visible skip. Longer runs: `RINGFENCE_SOAK_RUNS=10000`, `RINGFENCE_KILL_ROUNDS=100`, `RINGFENCE_RACE_SECONDS=30`, `RINGFENCE_CROWD_ROUNDS=700`
 //! (and `RINGFENCE_TEST_PATIENCE`, the seconds one scenario may take). `RINGFENCE_TEST_BINARY` tests another binary.
 #![expect(clippy::disallowed_methods, reason = "tests start processes")]
 #![expect(
@@ -20,12 +20,15 @@ mod accidents;
 mod blocked;
 mod files;
 mod ground;
+mod hidden;
 mod home;
 mod kernel;
+mod later;
 mod load;
 mod network;
 mod oracle;
 mod processes;
+mod registries;
 mod scene;
 mod server;
 mod sockets;

@@ -2,7 +2,7 @@
 
 use crate::ground::scenario;
 use crate::oracle::Oracle;
-use crate::scene::{Outcome, SECRET, Scene};
+use crate::scene::{BINARY, Outcome, SECRET, Scene, eventually};
 use crate::server::{Postgres, redis, visits};
 
 /// What a program says of an address that is not there.
@@ -229,7 +229,7 @@ fn balancer(scene: &Scene) -> crate::scene::Running {
     let serve = "exec openssl s_server -accept 10.30.0.5:443 -cert ../cert -key ../key -www -quiet";
     let server = scene.spawn(&["sh", "-c", serve]);
     let ready = "curl -sk https://10.30.0.5/ -o /dev/null";
-    crate::scene::eventually("TLS", || scene.plain(ready).code == Some(0));
+    eventually("TLS", || scene.plain(ready).code == Some(0));
     server
 }
 
@@ -275,5 +275,158 @@ fn the_plan_is_explained_and_nothing_starts() {
             assert!(told.contains(word), "{word}: {outcome:?}");
         }
         assert!(!told.contains(SECRET) && !told.contains("pw@"), "{told}");
+    });
+}
+
+/// Prod's addresses under other spellings, closed and while a run learns.
+#[test]
+fn no_spelling_of_an_address_leads_there() {
+    scenario(&["curl", "python3"], |scene| {
+        let prod = Oracle::http("10.20.0.5:5432");
+        let local = Oracle::http("127.0.0.1:6391");
+        let visits = || prod.visits() + local.visits();
+        let python = "/usr/bin/python3 attacks/network.py";
+        let mut attacks = vec![
+            format!("{python} mapped 10.20.0.5 5432"),
+            format!("{python} mapped 127.0.0.1 6391"),
+            format!("{python} mapped 0.0.0.0 6391"),
+            format!("{python} fast_open 10.20.0.5 5432"),
+            format!("{python} fast_open 0.0.0.0 6391"),
+        ];
+        for address in [
+            "0x0a140005:5432",
+            "012.024.0.05:5432",
+            "169082885:5432",
+            "[::ffff:10.20.0.5]:5432",
+            "0.0.0.0:6391",
+            "0:6391",
+            "127.1:6391",
+            "[::ffff:127.0.0.1]:6391",
+        ] {
+            attacks.push(format!("curl -sS -g -m 2 http://{address}/"));
+        }
+        for attack in attacks {
+            let before = visits();
+            let control = scene.plain(&attack);
+            assert!(control.stdout.contains(SECRET), "{attack}: {control:?}");
+            assert!(visits() > before, "{attack}");
+            for learn in [&[][..], &["--learn"]] {
+                let before = visits();
+                let words = [&["run", "dev"], learn, &["--", "sh", "-c", &attack]].concat();
+                let outcome = scene.ringfence(&words);
+                assert!(
+                    !outcome.stdout.contains(SECRET),
+                    "{attack} {learn:?}: {outcome:?}"
+                );
+                assert_eq!(visits(), before, "{attack} {learn:?}: {outcome:?}");
+            }
+        }
+    });
+}
+
+/// A declared host sends the client to the metadata service: it goes there itself, and finds nothing, learning or not.
+#[test]
+fn a_redirect_leads_to_no_credentials() {
+    scenario(&["curl", "python3"], |scene| {
+        let metadata = Oracle::http("169.254.169.254:80");
+        let serve = "exec /usr/bin/python3 attacks/network.py redirecting 10.10.0.5 6379 http://169.254.169.254/";
+        let _server = scene.spawn(&["sh", "-c", serve]);
+        let attack = "curl -sSL -m 3 http://10.10.0.5:6379/";
+        eventually("the control", || {
+            scene.plain(attack).stdout.contains(SECRET)
+        });
+        let before = metadata.visits();
+        for learn in [&[][..], &["--learn"]] {
+            let words = [&["run", "dev"], learn, &["--", "sh", "-c", attack]].concat();
+            let outcome = scene.ringfence(&words).failed(UNREACHABLE);
+            assert!(!outcome.stdout.contains(SECRET), "{outcome:?}");
+        }
+        assert_eq!(metadata.visits(), before);
+    });
+}
+
+/// A program that is refused thousands of things is told of some, and the run ends as ever.
+#[test]
+fn a_flood_of_refusals_is_bounded() {
+    scenario(&["python3"], |scene| {
+        let outcome = scene
+            .inside("/usr/bin/python3 attacks/network.py flood 4000")
+            .succeeded();
+        assert_eq!(outcome.stdout, "flooded\n");
+        let lines = outcome.stderr.lines().count();
+        assert!((500..1100).contains(&lines), "{lines} lines");
+        let summed = outcome.stderr.lines().last().unwrap();
+        assert!(summed.contains(" refusals: "), "{summed}");
+    });
+}
+
+/// A program that holds the answerer's connections takes nothing from its endpoints.
+#[test]
+fn questions_do_not_use_up_connections() {
+    scenario(&["python3"], |scene| {
+        let _own = Oracle::http("10.10.0.5:6379");
+        let ask = "/usr/bin/python3 attacks/network.py held 127.77.255.53 380 10.10.0.5 6379";
+        let script = format!("ulimit -n 400; exec {BINARY} run dev -- {ask}");
+        let outcome = scene.plain(&script);
+        assert!(outcome.stdout.contains(SECRET), "{outcome:?}");
+    });
+}
+
+/// A declared name is looked up for every connection, so that a fail-over is followed; where it leads to the metadata service, that is
+/// refused.
+#[test]
+fn a_name_is_looked_up_for_every_connection() {
+    scenario(&["root", "curl"], |scene| {
+        let _first = Oracle::http("10.10.0.5:5432");
+        let second = Oracle::http("10.30.0.6:5432");
+        let metadata = Oracle::http("169.254.169.254:5432");
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+        let step = |number: u32| {
+            format!(
+                "touch ready{number}; until test -e go{number}; do sleep 0.02; done; curl -sS -m 3 http://db:5432/ >out{number}"
+            )
+        };
+        let script = format!("{}; {}; {}", step(1), step(2), step(3));
+        let run = format!("{BINARY} run dev -- sh -c '{script}' 2>told");
+        let mut run = scene.spawn(&["sh", "-c", &run]);
+        for (number, address) in [(1, "10.10.0.5"), (2, "10.30.0.6"), (3, "169.254.169.254")] {
+            eventually("a step", || scene.path(&format!("ready{number}")).exists());
+            std::fs::write(
+                "/etc/hosts",
+                hosts.replace("10.10.0.5 db", &format!("{address} db")),
+            )
+            .unwrap();
+            scene.write(&format!("go{number}"), "");
+        }
+        eventually("the end", || !run.lives());
+        std::fs::write("/etc/hosts", hosts).unwrap();
+        assert!(scene.read("out1").contains(SECRET));
+        assert!(scene.read("out2").contains(SECRET) && second.visits() == 1);
+        assert!(!scene.read("out3").contains(SECRET));
+        assert_eq!(metadata.visits(), 0);
+        assert!(
+            scene.read("told").contains("db:5432"),
+            "{}",
+            scene.read("told")
+        );
+    });
+}
+
+/// Names below a declared one are not the declared one: they carry nothing out, whatever is asked of them.
+#[test]
+fn names_below_a_declared_one_carry_nothing_out() {
+    scenario(&["dig"], |scene| {
+        let resolver = Oracle::dns();
+        let ask = |server: &str, kind: &str| {
+            format!("dig +tries=1 +time=1 {kind} carried.tls.dev.internal {server}")
+        };
+        scene.plain(&ask("@8.8.8.8", "A")).succeeded();
+        let asked = resolver.visits();
+        assert!(asked > 0, "the control arrives");
+        for kind in ["A", "AAAA", "TXT", "MX", "CNAME", "ANY", "A +tcp"] {
+            let outcome = scene.inside(&ask("", kind));
+            assert!(outcome.stdout.contains("NXDOMAIN"), "{kind}: {outcome:?}");
+        }
+        assert_eq!(resolver.visits(), asked, "{:?}", resolver.names());
     });
 }

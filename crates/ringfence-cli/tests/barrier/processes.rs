@@ -154,6 +154,35 @@ fn s23_the_first_process_cannot_be_traced() {
     });
 }
 
+/// The first process keeps its limits: without descriptors it could not watch, nor make sockets.
+#[test]
+fn the_first_process_keeps_its_limits() {
+    scenario(&["python3"], |scene| {
+        let process = scene.spawn(&["sleep", "600"]);
+        let attack = |id: u32| format!("/usr/bin/python3 attacks/processes.py limits {id}");
+        eventually("the process", || {
+            scene.plain(&attack(process.id())).code == Some(0)
+        });
+        scene.inside(&attack(1)).failed(DENIED);
+        scene
+            .inside("ulimit -n 100; ulimit -n | grep -x 100")
+            .succeeded();
+    });
+}
+
+/// Processes that go on making others when the program ends, and stopped ones, end with it.
+#[test]
+fn what_multiplies_or_stands_still_ends_with_the_program() {
+    scenario(&["python3"], |scene| {
+        let bomb = "/usr/bin/python3 attacks/processes.py bomb 1000";
+        assert_eq!(scene.inside(bomb).succeeded().stdout, "ends\n");
+        assert_eq!(processes_with("processes.py\u{0}bomb"), [] as [u32; 0]);
+        let stopped = "sleep 7744 & sleep 7744 & kill -STOP $! ; kill -STOP %1; exit 3";
+        assert_eq!(scene.inside(stopped).code, Some(3));
+        assert_eq!(processes_with("sleep\u{0}7744"), [] as [u32; 0]);
+    });
+}
+
 /// Scenario 35: nobody's namespaces can be entered.
 #[test]
 fn s35_other_namespaces_cannot_be_entered() {

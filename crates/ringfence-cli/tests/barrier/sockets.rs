@@ -226,3 +226,22 @@ fn a_socket_of_its_own_works() {
         assert!(is_root() || scene.user() != 0);
     });
 }
+
+/// Through a socket that a setting names, bytes come in and no open files.
+#[test]
+fn no_descriptor_comes_through_a_declared_socket() {
+    scenario(&["python3"], |scene| {
+        let path = "/run/app.sock";
+        let serve =
+            format!("exec /usr/bin/python3 attacks/network.py handing_out {path} .env.prod");
+        let _server = scene.spawn(&["sh", "-c", &serve]);
+        eventually("the server", || fs::exists(path).unwrap());
+        let attack = format!("/usr/bin/python3 attacks/network.py received {path}");
+        let control = scene.plain(&attack);
+        assert!(control.stdout.contains(SECRET), "{control:?}");
+        let settings = scene.read(".env.dev");
+        scene.write(".env.dev", format!("{settings}APP_SOCKET={path}\n"));
+        let outcome = scene.inside(&attack).succeeded();
+        assert_eq!(outcome.stdout, "answer alone\n", "{outcome:?}");
+    });
+}

@@ -256,6 +256,53 @@ fn s44_a_pager_keeps_the_terminal() {
     });
 }
 
+/// Programs that take the whole screen: an editor writes what was typed, a pager shows a file and leaves.
+#[test]
+fn an_editor_and_a_pager_work_on_a_terminal() {
+    scenario(&["python3", "vim", "less"], |scene| {
+        let lines: String = (0..200).map(|number| format!("line {number}\n")).collect();
+        scene.write("long", lines);
+        for (which, run) in [("plain", ""), ("inside", "$RUN ")] {
+            let run = run.replace("$RUN", &format!("{BINARY} run dev --"));
+            let keys = format!("2:'ityped {which}' 0.5:'^[' 0.5:':wq\n'");
+            let edit = format!(
+                "TERM=xterm /usr/bin/python3 attacks/terminal.py keys {keys} -- {run}vim -u NONE edited-{which}"
+            );
+            let outcome = scene.plain(&edit);
+            assert!(outcome.stdout.contains("ended 0"), "{which}: {outcome:?}");
+            let edited = scene.read(&format!("edited-{which}"));
+            assert_eq!(edited, format!("typed {which}\n"));
+            let page = format!(
+                "TERM=xterm /usr/bin/python3 attacks/terminal.py keys 2:'G' 0.7:'q' -- {run}less long"
+            );
+            let outcome = scene.plain(&page);
+            for word in ["line 0", "line 199", "ended 0"] {
+                assert!(
+                    outcome.stdout.contains(word),
+                    "{which}, {word}: {outcome:?}"
+                );
+            }
+        }
+    });
+}
+
+/// A shell inside controls its own jobs: to the background, to the foreground, and Ctrl-C reaches the one in front alone.
+#[test]
+fn a_shell_inside_controls_its_jobs() {
+    scenario(&["python3", "bash"], |scene| {
+        let keys =
+            "2:'sleep 300\n' 1.5:^Z 1:'bg; jobs; fg\n' 1.5:^C 1:'echo \"code $?\"; exit 4\n'";
+        let script = format!(
+            "/usr/bin/python3 attacks/terminal.py keys {keys} -- $RUN bash --norc --noprofile -i"
+        );
+        for outcome in both(scene, &script) {
+            for word in ["Stopped", "Running", "\ncode 130", "ended 4"] {
+                assert!(outcome.stdout.contains(word), "{word}: {}", outcome.stdout);
+            }
+        }
+    });
+}
+
 /// What is not found or no program: the codes that shells use.
 #[test]
 fn s44_what_cannot_start_has_the_shells_codes() {

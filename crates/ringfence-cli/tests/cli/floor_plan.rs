@@ -29,11 +29,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ringfence-secret", &[]),
     ("ringfence-flag", &["ringfence-diagnostic"]),
     ("ringfence-sandbox", &["ringfence-reach"]),
-    ("ringfence-gateway", &["ringfence-secret"]),
+    ("ringfence-gateway", &["ringfence-flag", "ringfence-secret"]),
     (
         "ringfence-cli",
         &[
             "ringfence-diagnostic",
+            "ringfence-flag",
             "ringfence-gateway",
             "ringfence-lint",
             "ringfence-syntax",
@@ -68,6 +69,10 @@ const KEPT: &[(&str, &[&str])] = &[
     ("regex-syntax", &["ringfence-model"]),
     ("semver", &["ringfence-flag"]),
 ];
+
+/// Crates that were looked at twice, and the lines that they may have: `lint` is a file for each of its 38 checks, and `cli` one for each
+/// command, of which none knows another.
+const LARGER: &[(&str, usize)] = &[("ringfence-lint", 9000), ("ringfence-cli", 10_500)];
 
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -258,7 +263,9 @@ fn nothing_outgrows_the_house() {
             .map(|(path, code)| (code.lines().count(), path))
             .collect();
         let total: usize = lines.iter().map(|(lines, _)| lines).sum();
-        assert!(total <= 8000, "{name} has {total} lines: look twice");
+        let larger = LARGER.iter().find(|(own, _)| own == name);
+        let most = larger.map_or(8000, |(_, most)| *most);
+        assert!(total <= most, "{name} has {total} lines: look twice");
         for (lines, path) in lines {
             assert!(
                 lines <= 700,

@@ -14,6 +14,7 @@ mod barrier;
 mod book;
 mod canary;
 mod check;
+mod check_sealed;
 mod compare;
 mod example;
 mod floor_plan;

@@ -103,3 +103,20 @@ fn openai_for_node() {
         works(Path::new("/usr/bin/node"), "with_openai.mjs");
     }
 }
+
+#[test]
+fn openfeature_for_python() {
+    python("one", "with_ofrep.py");
+}
+
+#[test]
+fn openfeature_for_node_and_the_web() {
+    if client(
+        "node",
+        "node_modules/@openfeature/ofrep-web-provider/package.json",
+    )
+    .is_some()
+    {
+        works(Path::new("/usr/bin/node"), "with_ofrep.mjs");
+    }
+}

@@ -29,14 +29,26 @@ models.gpt-4o-mini = { default = "small", in.prod = "large" }
 models.embed = { default = "small-vectors", in.prod = "large-vectors" }
 limits = { default = "none", in.prod = "3 requests/min per caller burst 3, 100k tokens/min, 5000 tokens/day" }
 record = { default = "full", in.prod = "metadata" }
+[flags]
+rate_limiting = { default = false, in.prod = true }
+timeout = { default = 30.0, in.prod = 5.0 }
+page_size = { default = 20, in.production = 100 }
 [gateway]
 allow = ["mock"]
 "#;
+
+const FLAGS: &str = r#"{"flags": {
+  "a/b c": {"state": "ENABLED", "variants": {"on": "slash"}, "defaultVariant": "on"},
+  "off": {"state": "DISABLED", "variants": {"on": "x"}, "defaultVariant": "on"},
+  "model": {"state": "ENABLED", "variants": {"s": "small", "l": "large"}, "defaultVariant": "s",
+    "targeting": {"if": [{"and": [{"==": [{"var": "environment"}, "prod"]}, {"==": [{"var": "plan"}, "pro"]}]}, "l"]}}
+}}"#;
 
 /// The usual project, with mocks where models would be.
 pub(crate) fn project() -> World {
     World::new(&[
         ("ringfence.toml", MANIFEST),
+        ("flags.json", FLAGS),
         (
             ".env.dev",
             &format!("OPENAI_BASE_URL=mock://dev\nOPENAI_API_KEY={DEV_KEY}\n"),
@@ -116,10 +128,23 @@ impl Running {
         self.send("POST", "/v1/chat/completions", &self.token, &body)
     }
 
-    /// Reads what is said until a line has the word in it.
+    /// Reads what is said until a line has the word in it. A gateway that does not say it is ended, so that the test ends too.
     #[track_caller]
     pub(crate) fn says(&mut self, word: &str) -> String {
         let mut all = String::new();
+        let id = self.child.id().to_string();
+        let (said, wait) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if wait.recv_timeout(Duration::from_secs(20))
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                // Where it has ended by itself there is nothing to end.
+                let _ = std::process::Command::new("kill")
+                    .args(["-s", "KILL", &id])
+                    .status();
+            }
+        });
+        let _said = said;
         loop {
             let mut line = String::new();
             assert!(

@@ -167,6 +167,7 @@ fn everything_wrong_is_said_at_once_with_its_place() {
         assert!(refused.stderr.contains(word), "{word}: {refused:?}");
     }
     world.write("ringfence.toml", "version = 1\n[environments]\ndev = {}\n");
+    std::fs::remove_file(world.path("flags.json")).unwrap();
     let refused = world.ringfence(&["gateway", "dev"]);
     assert!(
         refused.code == Some(78) && refused.stderr.contains("kind = \"openai\""),
@@ -247,5 +248,38 @@ fn the_end_waits_for_requests_under_way() {
         gateway
             .records()
             .contains("\"http.response.status_code\":200")
+    );
+}
+
+#[test]
+fn flags_are_checked_before_they_are_served_and_change_while_they_are() {
+    let world = project();
+    let mut gateway = Running::start(&world, "prod");
+    let ask = |gateway: &Running, key: &str| {
+        let path = format!("/ofrep/v1/evaluate/flags/{key}");
+        gateway.send("POST", &path, &gateway.token, "{}").2
+    };
+    assert!(ask(&gateway, "timeout").contains("\"value\":5.0,"));
+    let manifest = world.read("ringfence.toml");
+    world.write(
+        "ringfence.toml",
+        manifest.replace("in.prod = 5.0", "in.prod = 2.5"),
+    );
+    gateway.says("configuration 2 is served");
+    assert!(ask(&gateway, "timeout").contains("\"value\":2.5,"));
+    world.write(
+        "flags.json",
+        "{\"flags\": {\"a\": {\"state\": \"ON\", \"variants\": {\"x\": 1}}}}",
+    );
+    let said = gateway.says("is refused, and 2 is still served");
+    assert!(
+        said.contains("[invalid-flag]") && said.contains("flags.json:1:"),
+        "{said}"
+    );
+    assert!(ask(&gateway, "model").contains("\"value\":\"small\""));
+    let refused = world.ringfence(&["gateway", "dev"]);
+    assert!(
+        refused.code == Some(78) && refused.stderr.contains("[invalid-flag]"),
+        "{refused:?}"
     );
 }

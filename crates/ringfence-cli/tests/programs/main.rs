@@ -1,11 +1,12 @@
 //! Real programs inside the barrier, without changes: each does inside what it does outside.
 //!
-//! Databases, TLS, terminals and debuggers are in `tests/barrier`. A program that is not installed is a visible skip, unless
+//! TLS, registries and terminals are in `tests/barrier`. A program that is not installed is a visible skip, unless
 //! `RINGFENCE_TEST_REQUIRES` names it. Traffic stays on the loopback.
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "tests start processes")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a failing test panics"
 )]
@@ -15,7 +16,8 @@
 mod world;
 
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use world::{Outcome, World};
 
@@ -157,6 +159,29 @@ fn a_static_program_of_another_c_library_finds_declared_names() {
 }
 
 #[test]
+fn go_builds_connects_and_finds_declared_names() {
+    if !installed("go") {
+        return;
+    }
+    let source = "package main\nimport (\"fmt\"; \"io\"; \"net\"; \"net/http\"; \"net/http/httptest\")\nfunc main() {
+        server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) { fmt.Fprint(answer, \"served\") }))
+        answer, err := http.Get(server.URL); if err != nil { panic(err) }
+        body, _ := io.ReadAll(answer.Body); fmt.Println(string(body))
+        found, err := net.LookupHost(\"declared.example.test\"); if err != nil { panic(err) }
+        fmt.Println(found[0]) }\n";
+    let world = project(&[("main.go", source), ("go.mod", "module app\n")]);
+    for library in ["0", "1"] {
+        works(
+            &world,
+            &format!(
+                "export CGO_ENABLED={library} GOFLAGS=-mod=mod GOTOOLCHAIN=local; go build -o app . && ./app"
+            ),
+            &["served", "127.77."],
+        );
+    }
+}
+
+#[test]
 fn a_browser_shows_the_applications_page() {
     if !installed("chromium") {
         return;
@@ -178,6 +203,12 @@ fn a_browser_shows_the_applications_page() {
     // It looks for hosts of its maker's, and is refused; the page comes all the same.
     let outcome = world.ringfence(&["run", "dev", "--", "sh", "-c", &script]);
     assert!(outcome.stdout.contains("made by a script"), "{outcome:?}");
+    // For root it has no sandbox of its own.
+    if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
+        let script = script.replace("--no-sandbox", "");
+        let outcome = world.ringfence(&["run", "dev", "--", "sh", "-c", &script]);
+        assert!(outcome.stdout.contains("made by a script"), "{outcome:?}");
+    }
 }
 
 #[test]
@@ -242,6 +273,121 @@ fn packages_are_installed_by_what_a_run_has_learnt() {
     world.write("ringfence.toml", format!("version = 1\n[egress]{lesson}"));
     let pasted = world.ringfence(&["run", "dev", "--", "sh", "-c", install]);
     assert!(pasted.stdout.contains("six"), "{pasted:?}");
+}
+
+/// A PostgreSQL on a free port of the loopback, ended with the test.
+struct Postgres {
+    server: Child,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Postgres {
+    fn new() -> Self {
+        const FOLDER: &str = "/usr/lib/postgresql/15/bin";
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let folder = PathBuf::from(format!("/var/tmp/ringfence-test-{port}"));
+        std::fs::create_dir(&folder).unwrap();
+        let data = folder.join("data");
+        // It refuses to be root.
+        let is_root = std::os::unix::fs::MetadataExt::uid(&folder.metadata().unwrap()) == 0;
+        let user: &[&str] = match is_root {
+            true => &[
+                "setpriv",
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+            ],
+            false => &["env"],
+        };
+        if is_root {
+            std::os::unix::fs::chown(&folder, Some(65534), Some(65534)).unwrap();
+        }
+        let command = |script: &str| {
+            let mut command = Command::new(user[0]);
+            command.args(&user[1..]).args(["sh", "-c", script]);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let (data, own) = (data.display(), folder.display());
+        let make = format!("{FOLDER}/initdb -D {data} -A trust -U app --no-sync");
+        assert!(command(&make).status().unwrap().success());
+        let start = format!(
+            "exec {FOLDER}/postgres -D {data} -h 127.0.0.1 -p {port} -k {own} -c fsync=off"
+        );
+        let server = command(&start).spawn().unwrap();
+        let ready = format!("{FOLDER}/pg_isready -q -h 127.0.0.1 -p {port}");
+        for _ in 0..1000 {
+            if command(&ready).status().unwrap().success() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Self {
+            server,
+            port,
+            folder,
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[test]
+fn the_databases_clients_of_three_languages_work() {
+    if !installed("/usr/lib/postgresql/15/bin/initdb") || !installed("psql") {
+        return;
+    }
+    let server = Postgres::new();
+    let world = project(&[]);
+    let url = format!("postgres://app@127.0.0.1:{}/postgres", server.port);
+    world.write(".env.dev", format!("DB_URL={url}\n"));
+    let bench = "/usr/lib/postgresql/15/bin/pgbench";
+    let script = format!(
+        "psql $DB_URL -Atc 'select 7700 + 31'; {bench} -i -q $DB_URL 2>/dev/null; {bench} -n -S -c 8 -t 20 $DB_URL"
+    );
+    works(&world, &script, &["7731", "160/160"]);
+    let install = |words: &str| {
+        let made = world.any_command("sh").args(["-c", words]).output();
+        let is_made = made.unwrap().status.success();
+        if !is_made {
+            eprintln!("skipped: the registry cannot be reached: {words}");
+        }
+        is_made
+    };
+    if install("python3 -m venv venv && venv/bin/pip install -q 'psycopg[binary]' requests") {
+        let client = "import os, psycopg, asyncio, threading, http.server, requests
+print(psycopg.connect(os.environ['DB_URL']).execute('select 7700 + 32').fetchone()[0])
+async def main():
+    connection = await psycopg.AsyncConnection.connect(os.environ['DB_URL'])
+    print((await (await connection.execute('select 7700 + 33')).fetchone())[0])
+asyncio.run(main())
+server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(requests.get(f'http://localhost:{server.server_port}/client.py').status_code)
+";
+        world.write("client.py", client);
+        works(
+            &world,
+            "venv/bin/python client.py 2>/dev/null",
+            &["7732", "7733", "200"],
+        );
+    }
+    if installed("npm") && install("npm install --silent --no-audit --no-fund pg") {
+        let client = "const { Client } = require('pg'); const client = new Client({ connectionString: process.env.DB_URL });
+            client.connect().then(() => client.query('select 7700 + 34 as n')).then((found) => { console.log(found.rows[0].n); client.end(); });";
+        world.write("client.js", client);
+        works(&world, "node client.js", &["7734"]);
+    }
 }
 
 #[test]

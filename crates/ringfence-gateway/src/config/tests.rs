@@ -54,10 +54,23 @@ fn config(production: bool, resources: Vec<Resource>) -> Config {
         production,
         generation: 1,
         resources,
+        flags: no_flags(),
         callers: CallerKey::derived(b"secret", "p", "here"),
         secrets: Patterns::new([]),
         allowances: Allowances::default(),
     }
+}
+
+fn no_flags() -> FlagSet {
+    let environment = ringfence_flag::definition::Environment {
+        name: "here".to_owned(),
+        tier: "development".to_owned(),
+    };
+    ringfence_flag::definition::build(
+        &ringfence_flag::definition::Sources::default(),
+        &environment,
+    )
+    .0
 }
 
 fn with_key(resource: &mut Resource) {

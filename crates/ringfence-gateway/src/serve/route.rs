@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use ringfence_flag::ofrep;
 
 use super::account::Account;
-use super::{Gateway, forward, relay};
+use super::{Gateway, flags, forward, relay};
 use crate::answer::{Body, BodyError, Refusal, whole};
 use crate::caller::TokenError;
 use crate::config::{Config, Kind, Resource};
@@ -35,6 +36,7 @@ pub(super) fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Answe
 enum Route<'a> {
     Health,
     Metrics,
+    Flags,
     /// The resource's place in the configuration, and the path below it.
     Resource(usize, &'a str),
 }
@@ -64,6 +66,7 @@ async fn routed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<B
     match route {
         Route::Health => Response::new(whole("ok\n")),
         Route::Metrics => metrics(&gateway, &config),
+        Route::Flags => flags::answer(&config, gateway.flags.subscribe(), request).await,
         Route::Resource(index, below) => {
             let account = account(gateway, config, index, caller, &request);
             let is_llm = account
@@ -128,6 +131,7 @@ fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
     match (name, below) {
         ("/-", "/health") => Ok(Route::Health),
         ("/-", "/metrics") => Ok(Route::Metrics),
+        ("/ofrep", _) if path == flags::EVENTS || ofrep::is_ofrep(path) => Ok(Route::Flags),
         ("/v1", _) => {
             let only = config.only_openai().and_then(named);
             let only = only.ok_or_else(|| {

@@ -6,6 +6,7 @@
     reason = "a failing test panics"
 )]
 
+mod flags;
 mod forward;
 mod models;
 mod redis;

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ringfence_flag::definition::{Environment, FlagFile, Sources, build};
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{
     Allowances, Config, Kind, Level, Price, Resource, Target, Upstream, refusals,
@@ -99,11 +100,27 @@ pub(crate) fn callers(environment: &str) -> CallerKey {
 }
 
 pub(crate) fn config(generation: u64, apis: &[Api]) -> Config {
+    with_flags(generation, apis, "{\"flags\": {}}")
+}
+
+pub(crate) fn with_flags(generation: u64, apis: &[Api], flags: &str) -> Config {
+    let file = FlagFile::read("flags.json", flags).unwrap();
+    let sources = Sources {
+        files: &[file],
+        ..Sources::default()
+    };
+    let environment = Environment {
+        name: "dev".to_owned(),
+        tier: "development".to_owned(),
+    };
+    let (flags, errors) = build(&sources, &environment);
+    assert_eq!(errors, []);
     let config = Config {
         environment: "dev".to_owned(),
         production: false,
         generation,
         resources: apis.iter().map(Api::resource).collect(),
+        flags,
         callers: callers("dev"),
         secrets: Patterns::new([("KEY", KEY), ("PASSWORD", "correct-Horse9battery")]),
         allowances: Allowances::default(),

@@ -24,7 +24,7 @@ fn run(survey: &Survey, findings: &mut Findings) {
     for file in survey
         .files
         .iter()
-        .filter(|file| survey.is_tracked(&file.path) == Some(true))
+        .filter(|file| survey.is_tracked(&file.path) == Some(true) && !file.is_sealed())
     {
         let secrets: Vec<(&Entry, Severity)> = survey
             .parts_of(file)

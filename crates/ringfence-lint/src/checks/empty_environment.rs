@@ -46,7 +46,7 @@ fn empty_file<'a>(survey: &'a Survey, environment: &Environment) -> Option<&'a F
     let is_empty = parts().all(|part| part.entries.is_empty());
     let file = survey.file_of(parts().next()?)?;
     // A file that cannot be read is told elsewhere; a section of a larger one is no file.
-    let is_read = survey.is_file_read_whole(&file.path);
+    let is_read = survey.is_file_read_whole(&file.path) && !file.is_sealed();
     (is_empty && is_read && parts().all(|part| part.name.is_none())).then_some(file)
 }
 

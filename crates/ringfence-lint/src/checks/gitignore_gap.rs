@@ -21,7 +21,7 @@ pub(super) const CHECK: Check = Check {
 fn run(survey: &Survey, findings: &mut Findings) {
     for file in survey
         .of_format(Format::Dotenv)
-        .filter(|file| !matches!(file.role, Role::Template(_)))
+        .filter(|file| !matches!(file.role, Role::Template(_)) && !file.is_sealed())
     {
         let is_gap =
             survey.is_tracked(&file.path) == Some(false) && !survey.is_git_ignored(&file.path);

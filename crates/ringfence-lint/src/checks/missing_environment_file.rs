@@ -76,7 +76,8 @@ fn is_nowhere(survey: &Survey, path: &str) -> bool {
             .in_folder(folder)
             .filter(|file| file.format == Format::Dotenv)
     };
-    let templates = siblings().any(File::is_template);
+    // What is sealed says how the plain one is made.
+    let templates = siblings().any(|file| file.is_template() || file.is_sealed());
     let others = siblings().any(|file| matches!(file.role, Role::Environment(_)));
     !templates
         && (siblings().next().is_none() || (others && matches!(layout.role, Role::Environment(_))))

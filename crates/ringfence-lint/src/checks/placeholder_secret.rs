@@ -31,6 +31,11 @@ fn run(survey: &Survey, findings: &mut Findings) {
             if setting.entry.strength != Some(Strength::Placeholder) {
                 continue;
             }
+            let consequence = if setting.file.is_sealed() {
+                "it is one of the words that are tried first, and sealing it does not make it a secret"
+            } else {
+                "the placeholder is in the repository, so everybody knows the secret"
+            };
             findings.push(
                 CHECK
                     .finding(
@@ -42,7 +47,7 @@ fn run(survey: &Survey, findings: &mut Findings) {
                         ),
                     )
                     .at(setting.place(), "a placeholder")
-                    .because("the placeholder is in the repository, so everybody knows the secret")
+                    .because(consequence)
                     .help(format!(
                         "issue a secret for `{}` and put it here, or leave the value empty",
                         environment.name

@@ -79,15 +79,18 @@ fn of_value(file: &File, name: &str, span: Span, value: &str) -> Option<Finding>
 
 /// A `.env` file that is copied into the image, by name or with its folder.
 fn of_copy(survey: &Survey, file: &File, path: &str, span: Span) -> Option<Finding> {
-    let by_name = layout::of(path.trim_start_matches("./")).is_some_and(|layout| {
-        layout.format == Format::Dotenv
+    let named = path.trim_start_matches("./");
+    let is_sealed = survey.file(named).is_some_and(File::is_sealed);
+    let by_name = layout::of(named).is_some_and(|layout| {
+        !is_sealed
+            && layout.format == Format::Dotenv
             && !matches!(layout.role, Role::Template(_))
             && path.contains(".env")
     });
     let whole_folder = matches!(path, "." | "./");
     let taken = survey.of_format(Format::Dotenv).find(|other| {
         let is_below = other.folder() == file.folder() || file.folder().is_empty();
-        let is_real = !other.is_template() && has_secret(survey, other);
+        let is_real = !other.is_template() && !other.is_sealed() && has_secret(survey, other);
         whole_folder
             && is_below
             && is_real

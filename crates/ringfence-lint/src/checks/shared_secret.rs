@@ -7,8 +7,9 @@ use ringfence_model::tier::Tier;
 use crate::check::Check;
 use crate::finding::{Confidence, Finding, Findings, Severity};
 use crate::layout::Format;
+use crate::sealed::is_issued;
 use crate::survey::{Environment, Setting, Survey};
-use crate::value::{Strength, strength};
+use crate::value::Strength;
 use crate::vendor::Class;
 
 /// The check.
@@ -52,26 +53,25 @@ fn run(survey: &Survey, findings: &mut Findings) {
             }
         }
     }
-    for (secret, uses) in uses {
-        findings.extend(shared(secret, uses));
+    for uses in uses.into_values() {
+        findings.extend(shared(uses));
     }
 }
 
-/// The text that lets somebody in, where somebody issued it.
+/// The text that lets somebody in, where somebody issued it; its mark where sealed ones are compared.
 fn secret<'a>(setting: &Setting<'a>) -> Option<&'a str> {
     let entry = setting.entry;
-    let is_secret = matches!(entry.strength, Some(Strength::Weak | Strength::Strong));
     // A key of a vendor's test world may be everywhere below production; there, another check speaks of it.
     let is_test_key = entry.vendor.is_some_and(|(_, class)| class == Class::Test);
-    if is_secret && !is_test_key {
-        entry.secret()
+    if is_issued(entry.strength) && !is_test_key {
+        entry.mark.as_deref().or_else(|| entry.secret())
     } else {
         None
     }
 }
 
 /// One finding for a secret that several tiers use, at its highest one.
-fn shared(secret: &str, mut uses: Vec<Use<'_>>) -> Vec<Finding> {
+fn shared(mut uses: Vec<Use<'_>>) -> Vec<Finding> {
     uses.sort_by(|one, other| {
         (
             other.environment.tier,
@@ -84,7 +84,8 @@ fn shared(secret: &str, mut uses: Vec<Use<'_>>) -> Vec<Finding> {
                 other.setting.entry.name_span,
             ))
     });
-    if strength(secret) == Strength::Strong {
+    let is_strong = |one: &Use<'_>| one.setting.entry.strength == Some(Strength::Strong);
+    if uses.iter().any(is_strong) {
         return finding(&uses, false).into_iter().collect();
     }
     // What everybody could guess is the same in two places by accident, unless it is the same setting of one program.

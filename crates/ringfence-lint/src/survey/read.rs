@@ -4,15 +4,13 @@ use ringfence_diagnostic::{SourceId, Span};
 use ringfence_syntax::tree::{self, Kind, Node, Quoted};
 use ringfence_syntax::{compose, dockerfile, dotenv, phpunit, properties, script};
 
-use super::{Content, Entry, File, Part, Survey, ignored, platform};
-use crate::about::About;
+use super::{Content, Entry, File, Part, Survey, ignored, platform, sealed};
 use crate::layout::{self, Format, Layout, Role};
-use crate::value::{Strength, strength};
 use crate::vendor;
 
 /// Reads a file and takes it in.
 pub(super) fn file(survey: &mut Survey, path: String, text: String) {
-    let Some(layout) = layout::of(&path) else {
+    let Some(layout) = sealed::layout(survey, &path).or_else(|| layout::of(&path)) else {
         return;
     };
     if layout.format == Format::Marker {
@@ -20,7 +18,10 @@ pub(super) fn file(survey: &mut Survey, path: String, text: String) {
         return;
     }
     let source = survey.sources.add(&path, text);
-    let reading = Reading::of(survey, source, &layout);
+    let reading = match survey.sealed.get(&path) {
+        Some(facts) => sealed::reading(survey, source, &layout, facts),
+        None => sealed::noticed(Reading::of(survey, source, &layout)),
+    };
     let index = survey.files.len();
     survey.by_path.insert(path.clone(), index);
     survey.by_source.insert(source, index);
@@ -32,11 +33,11 @@ pub(super) fn file(survey: &mut Survey, path: String, text: String) {
         .push(index);
     let first = survey.parts.len();
     for section in reading.parts {
-        let entries = section
-            .entries
-            .into_iter()
-            .map(|written| entry(survey, written))
-            .collect();
+        let entries = section.entries.into_iter();
+        let mut entries: Vec<Entry> = entries.map(|written| entry(survey, written)).collect();
+        if let Some(facts) = survey.sealed.get(&path) {
+            sealed::value(&mut entries, facts);
+        }
         survey.parts.push(Part {
             file: index,
             role: section.role,
@@ -115,7 +116,7 @@ pub(super) enum Problem {
 }
 
 impl Reading {
-    fn of(survey: &Survey, source: SourceId, layout: &Layout) -> Self {
+    pub(super) fn of(survey: &Survey, source: SourceId, layout: &Layout) -> Self {
         let text = survey.sources.text(source);
         match layout.format {
             Format::Dotenv => dotenv_file(source, text, &layout.role),
@@ -141,7 +142,7 @@ impl Reading {
         }
     }
 
-    fn plain(parts: Vec<Section>) -> Self {
+    pub(super) fn plain(parts: Vec<Section>) -> Self {
         Self {
             parts,
             content: Content::Plain,
@@ -175,7 +176,7 @@ impl Written {
 pub(super) struct Section {
     role: Role,
     name: Option<String>,
-    entries: Vec<Written>,
+    pub(super) entries: Vec<Written>,
 }
 
 pub(super) fn part(role: Role, name: Option<String>, entries: Vec<Written>) -> Section {
@@ -189,7 +190,7 @@ pub(super) fn part(role: Role, name: Option<String>, entries: Vec<Written>) -> S
 fn entry(survey: &mut Survey, written: Written) -> Entry {
     let about = survey.names.about(&written.name);
     Entry {
-        strength: strength_of(&about, &written),
+        strength: about.strength(&written.name, &written.value),
         vendor: vendor::class(&about.canonical, about.mode_of, written.value.trim()),
         about,
         is_item: written.name.ends_with("[]"),
@@ -197,20 +198,8 @@ fn entry(survey: &mut Survey, written: Written) -> Entry {
         name_span: written.name_span,
         value: written.value,
         value_span: written.value_span,
+        mark: None,
     }
-}
-
-/// What the secret of a setting is worth; a value that repeats the name stands for one.
-fn strength_of(about: &About, written: &Written) -> Option<Strength> {
-    let found = about.secret(&written.value).map(strength);
-    let repeats = about.words.len() > 1 && written.value.trim().eq_ignore_ascii_case(&written.name);
-    found.map(|found| {
-        if repeats {
-            Strength::Placeholder
-        } else {
-            found
-        }
-    })
 }
 
 fn dotenv_file(source: SourceId, text: &str, role: &Role) -> Reading {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span, spelling};
-use ringfence_syntax::manifest::{EnvironmentEntry, Manifest, Spanned};
+use ringfence_syntax::manifest::{EnvironmentEntry, FlagEntry, Manifest, Spanned};
 
 use super::{Parts, Project, Resource, Unread, list};
 use crate::discover::{self, FileRole};
@@ -46,6 +46,7 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
         ports: manifest.ports.clone(),
         resources: assembly.resources(declarations.as_ref()),
         services: assembly.services(&environments),
+        flags: assembly.flags(&environments),
         gateway: assembly.gateway(declarations.as_ref(), &environments),
         environments,
         declarations,
@@ -247,9 +248,16 @@ impl Assembly<'_> {
         let ambiguous = |name: &str| {
             environments.iter().any(|e| matches!(&e.files, Files::Ambiguous(files) if files.iter().any(|file| file == name)))
         };
+        // A seal is read with its file.
+        let sealed = |name: &str| {
+            let file = name.strip_suffix(".seal");
+            file.is_some_and(|file| read.contains(file))
+        };
         let unread = self.parts.file_names.iter().filter_map(|name| {
             let why = match discover::role(name)? {
-                _ if read.contains(name.as_str()) || ambiguous(name) => return None,
+                _ if read.contains(name.as_str()) || sealed(name) || ambiguous(name) => {
+                    return None;
+                }
                 FileRole::Shared => return None,
                 FileRole::Environment(_) => Unread::UnknownWord,
                 FileRole::Personal(_) => Unread::Personal,
@@ -410,6 +418,19 @@ impl Assembly<'_> {
         }
         self.known_environments(source, gateway.named_environments(), environments);
         gateway
+    }
+
+    fn flags(&mut self, environments: &[Environment]) -> Vec<(Place, FlagEntry)> {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Vec::new();
+        };
+        for flag in &manifest.flags {
+            let named = flag.value.within.iter().map(|(name, _)| name);
+            self.known_environments(source, named, environments);
+        }
+        let rows = manifest.flags.iter();
+        rows.map(|flag| (Place::new(source, flag.name.span), flag.clone()))
+            .collect()
     }
 
     fn known_environments<'a>(

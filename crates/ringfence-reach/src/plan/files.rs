@@ -2,6 +2,8 @@
 //!
 //! Paths are as written; whether they exist, and what they really are, is found out when the plan is enforced.
 
+mod home;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -36,6 +38,8 @@ pub struct Places<'a> {
     pub home: Option<PathBuf>,
     /// What it is to the process.
     pub policy: Home,
+    /// What the caller's variables move: a path below the home directory, and where it is instead, such as `.config`.
+    pub moved: Vec<(&'static str, PathBuf)>,
     /// The folder for temporary files that the caller's variables name.
     pub temporary: Option<PathBuf>,
     /// The folder for sockets that the caller's variables name.
@@ -98,228 +102,6 @@ pub struct Hidden {
     pub environment: Option<String>,
 }
 
-/// Folders and files below the home directory that hold credentials.
-pub(crate) const CREDENTIALS: &[&str] = &[
-    ".aws",
-    ".kube",
-    ".ssh",
-    ".gnupg",
-    ".docker",
-    ".azure",
-    ".netrc",
-    ".pgpass",
-    ".railway",
-    ".fly",
-    ".npmrc",
-    ".pypirc",
-    ".vault-token",
-    ".git-credentials",
-    ".terraform.d/credentials.tfrc.json",
-    ".terraformrc",
-    ".my.cnf",
-    ".mylogin.cnf",
-    ".pg_service.conf",
-    ".s3cfg",
-    ".boto",
-    ".oci",
-    ".aliyun",
-    ".bluemix",
-    ".databrickscfg",
-    ".snowflake",
-    ".snowsql",
-    ".vercel",
-    ".netlify",
-    ".wrangler",
-    ".supabase",
-    ".heroku",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/glab-cli",
-    ".config/hub",
-    ".config/doctl",
-    ".config/heroku",
-    ".config/netlify",
-    ".config/vercel",
-    ".config/.wrangler",
-    ".config/stripe",
-    ".config/rclone",
-    ".config/sops",
-    ".config/age",
-    ".config/op",
-    ".config/ringfence",
-    ".config/git/credentials",
-    ".config/containers/auth.json",
-    ".config/configstore",
-    ".config/scw",
-    ".config/linode-cli",
-    ".config/turso",
-    ".config/planetscale",
-    ".config/neonctl",
-    ".config/railway",
-    ".config/fly",
-    ".config/flyctl",
-    ".config/pulumi",
-    ".pulumi/credentials.json",
-    ".local/share/keyrings",
-    ".local/share/com.vercel.cli",
-    ".local/share/ringfence",
-    ".local/share/flatpak/db",
-    ".password-store",
-    ".age",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".gem/credentials",
-    ".composer/auth.json",
-    ".config/composer/auth.json",
-    ".m2/settings-security.xml",
-    ".nuget/NuGet/NuGet.Config",
-    ".dotnet/corefx/cryptography",
-    ".1password",
-    ".config/1Password",
-    ".bitwarden",
-    ".config/Bitwarden CLI",
-    ".kaggle",
-    ".huggingface/token",
-    ".cache/huggingface/token",
-];
-
-/// What shells, desktops, editors and tools run or obey outside the barrier, below the home directory.
-pub(crate) const OBEYED: &[&str] = &[
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_aliases",
-    ".profile",
-    ".zshrc",
-    ".zshenv",
-    ".zprofile",
-    ".zlogin",
-    ".zlogout",
-    ".kshrc",
-    ".mkshrc",
-    ".cshrc",
-    ".tcshrc",
-    ".login",
-    ".logout",
-    ".inputrc",
-    ".config/fish",
-    ".config/zsh",
-    ".config/bash",
-    ".oh-my-zsh",
-    ".xprofile",
-    ".xinitrc",
-    ".xsession",
-    ".xsessionrc",
-    ".pam_environment",
-    ".config/autostart",
-    ".config/systemd",
-    ".config/environment.d",
-    ".config/plasma-workspace",
-    ".config/hypr",
-    ".config/sway",
-    ".config/i3",
-    ".local/share/systemd",
-    ".local/share/applications",
-    ".local/share/dbus-1",
-    ".local/bin",
-    "bin",
-    ".bin",
-    ".cargo/bin",
-    ".cargo/config",
-    ".cargo/config.toml",
-    ".gitconfig",
-    ".config/git",
-    ".ssh",
-    ".vimrc",
-    ".vim",
-    ".config/nvim",
-    ".emacs",
-    ".emacs.d",
-    ".config/emacs",
-    ".nanorc",
-    ".tmux.conf",
-    ".config/tmux",
-    ".screenrc",
-    ".gdbinit",
-    ".config/gdb",
-    ".config/direnv",
-    ".envrc",
-    ".config/mise",
-    ".tool-versions",
-    ".asdfrc",
-    ".pythonrc",
-    ".pythonrc.py",
-    ".irbrc",
-    ".pryrc",
-    ".Rprofile",
-    ".lldbinit",
-    ".psqlrc",
-    ".curlrc",
-    ".wgetrc",
-    ".config/pip",
-    ".pip",
-    ".pydistutils.cfg",
-    ".config/Code/User",
-    ".vscode",
-    ".vscode-server",
-    ".cursor",
-    ".config/Cursor/User",
-    ".mozilla/native-messaging-hosts",
-    ".config/google-chrome/NativeMessagingHosts",
-    ".config/chromium/NativeMessagingHosts",
-    ".crontab",
-    ".forward",
-    ".procmailrc",
-    ".config/user-tmpfiles.d",
-    ".config/containers",
-    ".config/nix",
-    ".nix-profile",
-    ".config/home-manager",
-    ".ringfence",
-];
-
-/// Below the home directory: written by tools all the time, run by nobody unasked.
-const CACHES: &[&str] = &[
-    ".cache",
-    ".cargo/registry",
-    ".cargo/git",
-    ".cargo/.package-cache",
-    ".cargo/.package-cache-mutate",
-    ".cargo/.global-cache",
-    ".rustup/tmp",
-    ".rustup/downloads",
-    ".npm",
-    ".nvm/.cache",
-    ".yarn",
-    ".pnpm-store",
-    ".local/share/pnpm/store",
-    ".bun/install/cache",
-    "go/pkg",
-    ".m2/repository",
-    ".gradle",
-    ".ivy2",
-    ".sbt",
-    ".deno",
-    ".conda/pkgs",
-    ".gem/specs",
-    ".bundle/cache",
-    ".nuget/packages",
-    ".composer/cache",
-    ".pub-cache",
-    ".hex",
-    ".mix",
-    ".matplotlib",
-    ".ipython",
-    ".jupyter/runtime",
-    ".local/share/jupyter/runtime",
-    ".node-gyp",
-    ".cypress",
-    ".java",
-    ".android/cache",
-    ".terraform.d/plugin-cache",
-];
-
 /// In the project: what other programs run or obey, and Ringfence's own rules.
 const PROJECT: &[&str] = &["ringfence.toml", ".ringfence", ".envrc", ".vscode", ".idea"];
 
@@ -369,27 +151,18 @@ pub(super) fn files(input: &Input<'_>) -> Files {
         made: places.made.clone(),
     };
     if let Some(home) = &places.home {
+        let agent = places.agent.iter().map(|path| home.join(path));
         match places.policy {
-            Home::Guarded => {
-                files
-                    .read_only
-                    .extend(OBEYED.iter().map(|path| home.join(path)));
-                let on_path = places.path.iter().filter(|folder| {
-                    folder.starts_with(home) && *folder != home && !folder.starts_with(&places.root)
-                });
-                files.read_only.extend(on_path.cloned());
-            }
+            Home::Guarded => files.read_only.extend(obeyed(places)),
             Home::ReadOnly => {
-                files
-                    .writable
-                    .extend(CACHES.iter().map(|path| home.join(path)));
-                files
-                    .writable
-                    .extend(places.agent.iter().map(|path| home.join(path)));
+                let caches = home::CACHES.iter().map(|path| home.join(path));
+                files.writable.extend(caches.chain(agent));
+                let writable = &files.writable;
+                let in_cache =
+                    |path: &PathBuf| writable.iter().any(|folder| path.starts_with(folder));
+                files.read_only.extend(obeyed(places).filter(in_cache));
             }
-            Home::Private => files
-                .writable
-                .extend(places.agent.iter().map(|path| home.join(path))),
+            Home::Private => files.writable.extend(agent),
         }
     }
     files.shown_read_only.extend(
@@ -400,6 +173,11 @@ pub(super) fn files(input: &Input<'_>) -> Files {
     // What the environment's own settings name is its own, wherever it lies.
     files.shown_read_only.extend(named);
     files
+}
+
+/// What is run or obeyed outside the barrier, besides what lies in the project.
+fn obeyed<'a>(places: &'a Places<'_>) -> impl Iterator<Item = PathBuf> + 'a {
+    home::everywhere(places, home::OBEYED).chain(home::on_path(places))
 }
 
 fn in_project(places: &Places<'_>) -> Vec<PathBuf> {
@@ -464,8 +242,8 @@ fn hidden(input: &Input<'_>, named: &[PathBuf]) -> Vec<Hidden> {
         environment: None,
     }));
     if let Some(home) = home {
-        let credentials = CREDENTIALS.iter().map(|path| Hidden {
-            path: home.join(path),
+        let credentials = home::everywhere(places, home::CREDENTIALS).map(|path| Hidden {
+            path,
             environment: None,
         });
         hidden.extend(credentials.filter(|hidden| {

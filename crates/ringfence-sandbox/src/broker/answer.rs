@@ -48,6 +48,10 @@ impl Broker {
 async fn serve_datagrams(broker: Broker, socket: std::rc::Rc<UdpSocket>) {
     let mut buffer = [0; 4096];
     loop {
+        // A program that asks faster than it is answered waits.
+        let Ok(permit) = broker.inner.questions.clone().acquire_owned().await else {
+            return;
+        };
         let Ok((length, sender)) = socket.recv_from(&mut buffer).await else {
             continue;
         };
@@ -58,12 +62,16 @@ async fn serve_datagrams(broker: Broker, socket: std::rc::Rc<UdpSocket>) {
                 // Who asked may have left.
                 let _ = socket.send_to(&answer, sender).await;
             }
+            drop(permit);
         });
     }
 }
 
 async fn serve_streams(broker: Broker, listener: TcpListener) {
     loop {
+        let Ok(permit) = broker.inner.questions.clone().acquire_owned().await else {
+            return;
+        };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
@@ -73,6 +81,7 @@ async fn serve_streams(broker: Broker, listener: TcpListener) {
             // Who asks in vain for half a minute has left.
             let _ =
                 tokio::time::timeout(Duration::from_secs(30), serve_stream(&broker, stream)).await;
+            drop(permit);
         });
     }
 }

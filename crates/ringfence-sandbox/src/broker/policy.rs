@@ -2,7 +2,7 @@
 //! no namespaces.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::{Broker, is_metadata};
 use crate::connect::{Decision, Policy, Wanted};
@@ -104,7 +104,10 @@ impl ByPlan {
     /// Sockets in the file system: those that the environment's own settings name, and the program's own.
     fn path(&self, path: &Path) -> Decision {
         let plan = self.broker.plan();
-        let own = plan.sockets.iter().any(|own| own == path) || path.starts_with(&plan.files.root);
+        // A path that goes up again leads anywhere, whatever it begins with.
+        let goes_up = path.components().any(|part| part == Component::ParentDir);
+        let in_project = !goes_up && path.starts_with(&plan.files.root);
+        let own = plan.sockets.iter().any(|own| own == path) || in_project;
         if own {
             Decision::ConnectUnix(path.to_owned())
         } else {

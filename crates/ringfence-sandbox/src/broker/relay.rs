@@ -38,6 +38,9 @@ pub(super) async fn serve(broker: Broker, listener: TcpListener, endpoint: Endpo
 /// Accepts connections for a socket of the host.
 pub(super) async fn serve_path(broker: Broker, listener: UnixListener, path: std::path::PathBuf) {
     loop {
+        let Ok(permit) = broker.inner.connections.clone().acquire_owned().await else {
+            return;
+        };
         let Ok((mut inner, _)) = listener.accept().await else {
             tokio::time::sleep(BREATH).await;
             continue;
@@ -51,6 +54,7 @@ pub(super) async fn serve_path(broker: Broker, listener: UnixListener, path: std
                 }
                 Err(error) => broker.tell(unreachable(&path.display().to_string(), &error)),
             }
+            drop(permit);
         });
     }
 }

@@ -24,6 +24,9 @@ use crate::wire::{self, Kind, Message};
 /// How long a group's signal may take from one member to the next.
 const CANARY_MS: i64 = 20;
 
+/// Most signals that are remembered.
+const MOST_SEEN: usize = 64;
+
 /// After which time a program is no short one.
 const SETTLED: Duration = Duration::from_millis(20);
 /// The same, as the kernel takes it.
@@ -173,7 +176,9 @@ impl Init<'_> {
 
     fn note(&mut self, signal: Signal) {
         // What the terminal sends reaches the program and the supervisor by itself, and nobody asks about it.
-        if signal.number != libc::SIGCHLD && !signal.from_kernel {
+        // Without Landlock the program can send as many as it likes.
+        let is_full = self.seen.len() >= MOST_SEEN;
+        if signal.number != libc::SIGCHLD && !signal.from_kernel && !is_full {
             self.seen.push(signal.number);
         }
     }

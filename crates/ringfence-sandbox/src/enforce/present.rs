@@ -33,9 +33,13 @@ impl Present {
             .filter(|_| files.policy == Home::Guarded);
         let mut present = Self::default();
         for path in &files.read_only {
-            let is_writable =
-                path.starts_with(&files.root) || home.is_some_and(|home| path.starts_with(home));
+            let in_home = home.is_some_and(|home| path.starts_with(home));
+            let is_writable = in_home
+                || path.starts_with(&files.root)
+                || files.writable.iter().any(|folder| path.starts_with(folder));
             match folders.find(path) {
+                // The system's own folders need no mount to be read-only.
+                Found::There(real) if !is_writable && is_anothers(&real) => {}
                 Found::There(real) => present.read_only.push(real),
                 Found::Locked(folder) => present.hidden.push(folder),
                 Found::Absent if is_writable => present.absent.push(folders.without_links(path)),
@@ -73,6 +77,14 @@ impl Present {
         }
         present
     }
+}
+
+/// Whether a path can neither be written nor made so by this user. All but the home directory is read-only for root anyway.
+fn is_anothers(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let is_owner = fs::metadata(path).is_ok_and(|metadata| metadata.uid() == user);
+    user == 0 || !(is_owner || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
 /// The socket at a path; or in a folder, those that PostgreSQL makes there, because its clients name the folder.
@@ -137,7 +149,10 @@ impl Folders {
             return path.to_owned();
         };
         if !self.real.contains_key(folder) {
-            let real = fs::canonicalize(folder).unwrap_or_else(|_| self.without_links(folder));
+            let real = match self.is_known_absent(folder) {
+                true => self.without_links(folder),
+                false => fs::canonicalize(folder).unwrap_or_else(|_| self.without_links(folder)),
+            };
             self.real.insert(folder.to_owned(), real);
         }
         self.real
@@ -145,22 +160,18 @@ impl Folders {
             .map_or_else(|| path.to_owned(), |folder| folder.join(name))
     }
 
+    /// Whether the folder above was read, and this is not in it.
+    fn is_known_absent(&self, folder: &Path) -> bool {
+        let above = folder.parent().and_then(|above| self.names.get(above));
+        let names = above.and_then(Option::as_ref);
+        names.is_some_and(|names| folder.file_name().is_some_and(|name| !names.contains(name)))
+    }
+
     fn names(&mut self, folder: &Path) -> Option<&HashSet<OsString>> {
         if !self.names.contains_key(folder) {
-            let above = folder
-                .parent()
-                .filter(|above| self.names.contains_key(*above))
-                .map(Path::to_owned);
-            let is_missing = above.is_some_and(|above| {
-                let names = self.names.get(&above).and_then(Option::as_ref);
-                names.is_some_and(|names| {
-                    folder.file_name().is_some_and(|name| !names.contains(name))
-                })
-            });
-            let names = if is_missing {
-                Some(HashSet::new())
-            } else {
-                list(folder)
+            let names = match self.is_known_absent(folder) {
+                true => Some(HashSet::new()),
+                false => list(folder),
             };
             self.names.insert(folder.to_owned(), names);
         }

@@ -216,6 +216,21 @@ fn terminals() {
 }
 
 #[test]
+fn limits_of_init() {
+    let refused = ["EPERM", "EPERM", "allow"];
+    for process in [1, HIGH | 1] {
+        check(|calls| calls.prlimit64, [process, 7, 0, 0, 0, 0], refused);
+    }
+    for process in [0, 2, 4242, 1 << 32] {
+        check(
+            |calls| calls.prlimit64,
+            [process, 7, 1, 1, 0, 0],
+            ["allow"; 3],
+        );
+    }
+}
+
+#[test]
 fn absent_and_forbidden() {
     for at in 0..6 {
         check(|calls| calls.absent[at], [0; 6], ["ENOSYS"; 3]);
@@ -237,6 +252,7 @@ fn numbers() {
     assert_eq!(X86_64.sendmsg, number(libc::SYS_sendmsg));
     assert_eq!(X86_64.sendmmsg, number(libc::SYS_sendmmsg));
     assert_eq!(X86_64.ioctl, number(libc::SYS_ioctl));
+    assert_eq!(X86_64.prlimit64, number(libc::SYS_prlimit64));
     let absent = [
         libc::SYS_io_uring_setup,
         libc::SYS_io_uring_enter,

@@ -71,7 +71,19 @@ fn the_key_is_named_after_the_file() {
         (".env.production", "DOTENV_PRIVATE_KEY_PRODUCTION"),
         ("app/.env.ci", "DOTENV_PRIVATE_KEY_CI"),
         (".env.test.local", "DOTENV_PRIVATE_KEY_TEST_LOCAL"),
+        (".env.a.b.c", "DOTENV_PRIVATE_KEY_A_B"),
+        (".env.eu-west", "DOTENV_PRIVATE_KEY_EU-WEST"),
+        (".env1", "DOTENV_PRIVATE_KEY_DEVELOPMENT1"),
+        ("deploy/prod.env", "DOTENV_PRIVATE_KEY_PRODDEVELOPMENT"),
+        (".env.Prod.txt", "DOTENV_PRIVATE_KEY_PROD"),
+        ("", "DOTENV_PRIVATE_KEY_"),
     ] {
         assert_eq!(key_variable(path), variable);
     }
+    let names = ["A", "DOTENV_PUBLIC_KEY_CI", "DOTENV_PUBLIC_KEY"];
+    assert_eq!(
+        key_variable_in(names).as_deref(),
+        Some("DOTENV_PRIVATE_KEY_CI")
+    );
+    assert_eq!(key_variable_in(["A"]), None);
 }

@@ -1,5 +1,7 @@
 //! The ways in which programs write a text: as it is, in base64, percent-encoded, and escaped in JSON.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::GeneralPurpose;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
@@ -77,7 +79,14 @@ fn percent(text: &str, add: &mut impl FnMut(Zeroizing<Vec<u8>>)) {
         true => &["%20", "+"],
         false => &["%20"],
     };
-    for left in LEFT {
+    // Many of them leave the same of what is in this text.
+    let left = |left: &str| -> Vec<u8> {
+        let occurring = left.bytes().filter(|byte| text.as_bytes().contains(byte));
+        let sorted: BTreeSet<u8> = occurring.collect();
+        sorted.into_iter().collect()
+    };
+    let different: BTreeSet<Vec<u8>> = LEFT.into_iter().map(left).collect();
+    for left in &different {
         for digits in [UPPER, LOWER] {
             for space in spaces {
                 add(percent_encoded(text, left, (digits, space)));
@@ -88,7 +97,7 @@ fn percent(text: &str, add: &mut impl FnMut(Zeroizing<Vec<u8>>)) {
 
 fn percent_encoded(
     text: &str,
-    left: &str,
+    left: &[u8],
     (digits, space): (&[u8; 16], &str),
 ) -> Zeroizing<Vec<u8>> {
     let digit = |value: u8| digits.get(usize::from(value)).copied();
@@ -96,7 +105,7 @@ fn percent_encoded(
     for byte in text.bytes() {
         match byte {
             b' ' => encoded.extend_from_slice(space.as_bytes()),
-            _ if byte.is_ascii_alphanumeric() || left.as_bytes().contains(&byte) => {
+            _ if byte.is_ascii_alphanumeric() || left.contains(&byte) => {
                 encoded.push(byte);
             }
             _ => {
@@ -129,16 +138,20 @@ const ESCAPED: [&str; 6] = [
     "<>&\u{2028}\u{2029}",
     "<>&'\"",
     "<>&'\"+`",
-    "\u{8}\u{c}\n\r\t",
+    SHORT,
     "\u{7f}",
 ];
+
+/// Controls that have a short form.
+const SHORT: &str = "\u{8}\u{c}\n\r\t";
 
 fn json(text: &str, add: &mut impl FnMut(Zeroizing<Vec<u8>>)) {
     const ASCII: u8 = 1;
     const SLASH: u8 = 2;
     const UPPER: u8 = 4;
     let mut matters = 0;
-    if text.contains(|character| !(' '..='~').contains(&character)) {
+    let has_short_form = |character| SHORT.contains(character);
+    if text.contains(|character| !(' '..='~').contains(&character) && !has_short_form(character)) {
         matters |= ASCII | UPPER;
     }
     if text.contains('/') {

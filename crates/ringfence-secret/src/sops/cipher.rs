@@ -17,7 +17,7 @@ const NONCE: usize = 32;
 const TAG: usize = 16;
 
 /// The data key of a file.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct DataKey(Zeroizing<[u8; 32]>);
 
 impl DataKey {

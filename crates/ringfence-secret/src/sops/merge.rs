@@ -28,8 +28,9 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Opened {
-    /// Brings what `theirs` changed since `base` into this file: settings and readers. What both changed alike is no conflict;
-    /// comments stay this file's own.
+    /// Brings what `theirs` changed since `base` into this file: settings, readers, and that the data key is another one. What both
+    /// changed alike is no conflict; comments at the top and the order of settings stay this file's own. A table or list is one
+    /// setting.
     ///
     /// # Errors
     /// Where both changed the same setting, which are all named, or the joined file cannot be written. Nothing is changed then.
@@ -50,16 +51,22 @@ impl Opened {
         let mut merged = self.clone();
         for name in changed {
             match theirs.node(name) {
-                Some(_) if theirs.get(name).is_none() => {
-                    return Err(ChangeError::NotSingle(name.to_owned()).into());
+                Some(node) if self.format == theirs.format => merged.take(name, node),
+                Some(_) => {
+                    let several = || ChangeError::NotSingle(name.to_owned());
+                    merged.set(name, theirs.get(name).ok_or_else(several)?)?;
                 }
-                Some(_) => merged.set(name, theirs.get(name).unwrap_or_default())?,
                 None => {
                     merged.unset(name);
                 }
             }
         }
-        merged.readers(&readers)?;
+        // A data key that they gave up may be known to somebody.
+        let is_given_up = theirs.key != base.key && self.key == base.key;
+        match is_given_up {
+            true => merged.rotate(&readers)?,
+            false => merged.readers(&readers)?,
+        }
         *self = merged;
         Ok(())
     }

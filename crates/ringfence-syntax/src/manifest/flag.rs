@@ -6,7 +6,7 @@ use super::read::{per_environment, rows};
 use super::{PerEnvironment, Spanned};
 
 /// A line of `[flags]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FlagEntry {
     /// The flag's key.
     pub name: Spanned<String>,

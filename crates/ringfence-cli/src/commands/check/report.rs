@@ -147,6 +147,13 @@ impl<'a> Report<'a> {
                 without_controls(&file.path)
             ));
         }
+        for file in self.survey.closed_files() {
+            text.push_str(&format!(
+                "{} {}: no key at hand opens it, so its values were compared with none\n",
+                output.data(Tone::Quiet, "closed:"),
+                without_controls(&file.path)
+            ));
+        }
         text
     }
 

@@ -7,13 +7,15 @@ use ringfence_model::variable;
 use ringfence_secret::identity::Recipient;
 use ringfence_secret::sops::{ChangeError, Format, Opened};
 
-use super::sign;
+use super::{newcomer, sign};
 use crate::ambient::{self, Ambient};
 use crate::args::secret::Sealing;
 use crate::failure::{Error, Failure, exit};
+use crate::gather;
 use crate::load::Loaded;
 use crate::output::Output;
-use crate::sealed::keys::Keys;
+use crate::sealed::facts::Unusable;
+use crate::sealed::keys::{Keys, without_comment};
 use crate::sealed::{self, About};
 
 /// A sealed file that is open.
@@ -58,26 +60,17 @@ pub(super) fn readers(
     loaded: &Loaded,
     environment: &Environment,
 ) -> Result<Option<Vec<Recipient>>, Failure> {
-    let people = &loaded.project.people;
-    let Some(names) = people.keeping(&environment.name).readers else {
-        return Ok(None);
-    };
-    let mut recipients: Vec<Recipient> = Vec::new();
-    for name in &names {
-        let keys = people.keys.get(name).into_iter().flatten();
-        let own: Vec<Recipient> = keys
-            .filter_map(|(key, _)| Recipient::parse(key).ok())
-            .collect();
-        if own.is_empty() {
-            let message = format!("`{name}` has no key that files can be sealed for");
-            let hint = format!(
+    sealed::facts::readers(loaded, environment).map_err(|unusable| {
+        let hint = match &unusable {
+            Unusable::Keyless(name) => format!(
                 "add an `age1…` or `ssh-ed25519 …` key to `{name}` under `[people]` in ringfence.toml"
-            );
-            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
-        }
-        recipients.extend(own);
-    }
-    Ok(Some(recipients))
+            ),
+            Unusable::Malformed(..) => "`age1…` or `ssh-ed25519 …` is expected in ringfence.toml; a private key that stood there has to be replaced".to_owned(),
+        };
+        Failure::error(exit::REFUSED, unusable.to_string())
+            .hint(hint)
+            .into()
+    })
 }
 
 impl<'a> Desk<'a> {
@@ -121,22 +114,22 @@ impl<'a> Desk<'a> {
         if about.loaded.sealed.contains_key(about.path) {
             let desk = Self::read(about, ambient, output)?;
             desk.compare_readers()?;
+            sign::check_editors(&desk.about, ambient)?;
             return Ok(desk);
         }
         let name = &about.environment.name;
         let whole = about.loaded.root.join(about.path);
         if ambient::exists(&whole) {
             let message = format!("`{}` is there, and is no sealed file", about.path);
-            let hint = format!("`ringfence secret import {name}` seals a plain file");
+            let hint = format!(
+                "if it was sealed once, take it from git again; if it is plain, give it another name, and `ringfence secret import {name} FILE` seals it"
+            );
             return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
         }
         let Some(readers) = readers(about.loaded, about.environment)? else {
-            let message = format!("nobody may read the secrets of `{name}` yet");
-            let hint = format!(
-                "`ringfence secret keygen` makes a key; `ringfence secret grant {name} YOUR-NAME --key KEY` lets it in"
-            );
-            return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
+            return Err(newcomer::nobody_yet(&about, ambient).into());
         };
+        sign::check_editors(&about, ambient)?;
         let format = if about.path.ends_with(".json") {
             Format::Json
         } else {
@@ -158,7 +151,7 @@ impl<'a> Desk<'a> {
             return Ok(());
         };
         let named: BTreeSet<&str> = readers.iter().map(Recipient::text).collect();
-        let found: BTreeSet<&str> = self.file.recipients().collect();
+        let found: BTreeSet<&str> = self.file.recipients().map(without_comment).collect();
         let people = &self.about.loaded.project.people;
         let spoken = |key: &&str| {
             let known = people.keys.iter();
@@ -213,16 +206,11 @@ impl<'a> Desk<'a> {
             .map_err(|error| refused(&error))?;
         let names: Vec<&str> = self.file.names().collect();
         let seal = sign::over(&self.about, (&bytes, &names), sealing, ambient)?;
-        let path = self.about.loaded.root.join(self.about.path);
-        let is = ambient::read_file(&path).ok();
-        if is != self.before {
-            let message = format!(
-                "`{}` was changed meanwhile; nothing was written",
-                self.about.path
-            );
-            return Err(Failure::error(exit::REFUSED, message)
-                .hint("say it again: it starts from the file as it is now")
-                .into());
+        let path = ambient::followed(&self.about.loaded.root.join(self.about.path));
+        // From the comparison to the seal, nobody else writes.
+        let _lock = ambient::lock_folder(&self.about.loaded.root);
+        if ambient::read_file(&path).ok() != self.before {
+            return Err(changed_meanwhile(self.about.path).into());
         }
         let text = String::from_utf8_lossy(&bytes);
         if let Some(folder) = path.parent() {
@@ -236,7 +224,30 @@ impl<'a> Desk<'a> {
             line.push_str(&format!(", revision {}", seal.statement().revision()));
         }
         output.say(&line);
+        if self.before.is_none() {
+            say_ignored(&self.about, ambient, output);
+        }
         Ok(())
+    }
+}
+
+/// A new file that git leaves out reaches nobody it was sealed for; many projects leave out whatever begins with `.env`.
+fn say_ignored(about: &About<'_>, ambient: &Ambient, output: &mut Output) {
+    let root = &about.loaded.root;
+    let Ok(survey) = gather::gather(root, ambient) else {
+        return;
+    };
+    let paths = [about.path.to_owned(), format!("{}.seal", about.path)];
+    let ignored: Vec<String> = paths
+        .into_iter()
+        .filter(|path| ambient::exists(&root.join(path)) && survey.is_git_ignored(path))
+        .map(|path| format!("`!{path}`"))
+        .collect();
+    if !ignored.is_empty() {
+        output.say(&format!(
+            "git leaves it out, so that it reaches nobody else: add {} to .gitignore",
+            ignored.join(" and ")
+        ));
     }
 }
 
@@ -247,8 +258,19 @@ pub(super) fn nothing_sealed(environment: &Environment) -> Error {
     ))
 }
 
+/// Somebody else was faster, and their change is not to be lost.
+pub(super) fn changed_meanwhile(path: &str) -> Error {
+    let message = format!("`{path}` was changed meanwhile; nothing was written over it");
+    Failure::error(exit::REFUSED, message)
+        .hint("say it again: it starts from the file as it is now")
+}
+
 pub(super) fn not_written(path: &str, error: &std::io::Error) -> Error {
-    Failure::error(exit::FAULT, format!("`{path}` cannot be written")).caused_by(error)
+    Failure::error(exit::FAULT, format!("`{path}` cannot be written"))
+        .caused_by(error)
+        .hint(
+            "it is as it was; see whether its folder can be written, and whether the disk is full",
+        )
 }
 
 /// Why the file does not take a change.

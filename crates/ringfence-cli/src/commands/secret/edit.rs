@@ -1,7 +1,7 @@
 //! `ringfence secret edit`: all secrets in an editor. The text lies in a folder of this user alone on a memory file system, never
 //! on a disk, and is cleared when the editor is left.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ringfence_secret::value::Secret;
 
@@ -72,7 +72,8 @@ fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Resul
     let mut words: Vec<&str> = line.split_whitespace().collect();
     let program = words.remove(0);
     let mut arguments: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    arguments.extend(quiet(program).iter().map(|word| (*word).to_owned()));
+    let kind = real_name(program, ambient);
+    arguments.extend(quiet(&kind).iter().map(|word| (*word).to_owned()));
     arguments.push(file.display().to_string());
     let ended = ambient.wait_for(program, &arguments, folder.path());
     let ended = ended.map_err(|error| {
@@ -87,11 +88,24 @@ fn start_editor(file: &Path, ambient: &Ambient, folder: &PrivateFolder) -> Resul
         return Ok(());
     }
     let message = format!("the editor ended with {ended}; everything was left as it was");
-    Err(Failure::error(exit::REFUSED, message).into())
+    Err(Failure::error(exit::REFUSED, message)
+        .hint("say it again, or set single values with `ringfence secret set`")
+        .into())
 }
 
-/// What keeps an editor from writing copies elsewhere: swap files, backups, undo files, registers.
-fn quiet(program: &str) -> &'static [&'static str] {
+/// The name of the program that really runs: `vi` is a link to `vim` on many systems.
+fn real_name(program: &str, ambient: &Ambient) -> String {
+    let path = ambient.host.get("PATH").unwrap_or_default();
+    let found = std::env::split_paths(path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| ambient::exists(candidate));
+    let real = ambient::followed(&found.unwrap_or_else(|| program.into()));
+    let name = real.file_name().and_then(|name| name.to_str());
+    name.unwrap_or(program).to_owned()
+}
+
+/// What keeps an editor from writing copies elsewhere (swap files, backups, undo files, registers), or lets it be waited for.
+fn quiet(name: &str) -> &'static [&'static str] {
     const VIM: &[&str] = &[
         "-n",
         "-i",
@@ -99,13 +113,16 @@ fn quiet(program: &str) -> &'static [&'static str] {
         "--cmd",
         "set nobackup nowritebackup noundofile",
     ];
-    let name = PathBuf::from(program);
-    match name.file_name().and_then(|name| name.to_str()) {
-        Some("vim" | "nvim" | "gvim") => VIM,
-        Some("emacs") => &[
+    match name {
+        "vim" | "nvim" | "gvim" => VIM,
+        // Debian's names: `vim.basic`, `vim.tiny`.
+        _ if name.starts_with("vim.") => VIM,
+        "emacs" => &[
             "--eval",
             "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
         ],
+        // Not quiet, but else gone before anything was edited.
+        "code" | "codium" | "subl" | "zed" => &["--wait"],
         _ => &[],
     }
 }
@@ -122,6 +139,7 @@ fn read(file: &Path) -> Result<Secret, Failure> {
             "what the editor left cannot be read; everything was left as it was",
         )
         .caused_by(error)
+        .hint("say it again, and save under the same name, as UTF-8")
         .into()
     })
 }

@@ -40,7 +40,9 @@ pub(super) fn import(
     })?;
     if ringfence_secret::sops::format(&bytes).is_some() {
         let message = format!("`{shown}` is sealed already");
-        return Err(Failure::error(exit::REFUSED, message).into());
+        let hint =
+            "its settings are changed with `ringfence secret set` and `ringfence secret edit`";
+        return Err(Failure::error(exit::REFUSED, message).hint(hint).into());
     }
     let rows = plain_rows(&environment, &shown, &bytes)?;
     let about = About {
@@ -56,9 +58,12 @@ pub(super) fn import(
             .map_err(|error| desk::refused(&error))?;
     }
     desk.save(&arguments.sealing, ambient, output)?;
+    let sealed = match rows.len() {
+        1 => "1 setting was sealed".to_owned(),
+        many => format!("{many} settings were sealed"),
+    };
     output.say(&format!(
-        "{} settings were sealed; `{shown}` still has them in the clear:",
-        rows.len()
+        "{sealed}; `{shown}` still has it all in the clear:"
     ));
     say_remains(&loaded, &whole, &shown, output);
     Ok(exit::FINE)

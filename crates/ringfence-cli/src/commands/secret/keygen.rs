@@ -40,10 +40,15 @@ pub(super) fn run(
     let made = folder.map_or(Ok(()), ambient::create_private_folder);
     made.and_then(|()| ambient::create_private_file(&path, content.expose().as_bytes()))
         .map_err(|error| {
-            Failure::error(exit::FAULT, format!("`{shown}` cannot be written")).caused_by(error)
+            Failure::error(exit::FAULT, format!("`{shown}` cannot be written"))
+                .caused_by(error)
+                .hint("name another file with `--out FILE`")
         })?;
     output.say(&format!(
         "wrote {shown}; keep a copy where it is safe: without it, nothing that is sealed for it can be opened"
+    ));
+    output.say(&format!(
+        "next: `ringfence secret grant ENV YOUR-NAME --key {public}`, said by you or by whoever can read ENV already"
     ));
     output.print(&format!("{public}\n"))
 }

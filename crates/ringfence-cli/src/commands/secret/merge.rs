@@ -84,6 +84,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     ambient::read_file(path).map_err(|error| {
         Failure::error(exit::USAGE, format!("`{}` cannot be read", path.display()))
             .caused_by(error)
+            .hint("git starts this with three files: see `ringfence secret merge --help`")
             .into()
     })
 }

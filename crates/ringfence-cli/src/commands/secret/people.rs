@@ -1,5 +1,7 @@
 //! `ringfence secret grant | revoke | rotate`: who can read. The manifest says it, and the file follows.
 
+use std::collections::BTreeSet;
+
 use ringfence_model::environment::Environment;
 use ringfence_model::variable;
 use ringfence_secret::identity::Recipient;
@@ -13,7 +15,8 @@ use crate::args::secret::{Grant, One, Revoke};
 use crate::failure::{Error, Failure, exit};
 use crate::load::{Loaded, MANIFEST, load_at};
 use crate::output::Output;
-use crate::sealed::About;
+use crate::sealed::keys::{Keys, without_comment};
+use crate::sealed::{self, About};
 
 pub(super) fn grant(
     arguments: &Grant,
@@ -22,7 +25,7 @@ pub(super) fn grant(
 ) -> Result<u8, Failure> {
     let (loaded, environment) = super::project(&arguments.environment, ambient)?;
     let (name, person) = (&environment.name, arguments.person.as_str());
-    let mut edited = manifest(&loaded)?;
+    let (mut edited, read) = manifest(&loaded)?;
     for key in &arguments.key {
         check_key(key)?;
         edited
@@ -47,10 +50,16 @@ pub(super) fn grant(
     let after = with_manifest(&loaded, &edited, ambient)?;
     let path = desk::path(&after, &environment)?;
     if !after.sealed.contains_key(&path) {
-        write_manifest(&loaded, &edited)?;
+        write_manifest(&loaded, &edited, &read)?;
+        let what = if arguments.edit {
+            "read and edit"
+        } else {
+            "read"
+        };
         output.say(&format!(
-            "{person} may read what will be sealed in `{name}`"
+            "{person} may {what} what will be sealed in `{name}`: `ringfence secret set {name} NAME`"
         ));
+        say_behind(&after, &environment, output);
         return Ok(exit::FINE);
     }
     let about = About {
@@ -60,13 +69,39 @@ pub(super) fn grant(
     };
     let mut desk = Desk::read(about, ambient, output)?;
     let readers = named_readers(&after, &environment)?;
+    check_own_key(&after, &environment, &readers, ambient)?;
     say_readers(&after, &desk, &readers, output);
     desk.file
         .readers(&readers)
         .map_err(|error| desk::refused(&error))?;
     desk.save(&arguments.sealing, ambient, output)?;
-    write_manifest(&loaded, &edited)?;
+    write_manifest(&loaded, &edited, &read)?;
+    say_behind(&after, &environment, output);
     Ok(exit::FINE)
+}
+
+/// A person's new key counts in every environment that they may read, and the files of the others are not sealed for it yet.
+fn say_behind(after: &Loaded, changed: &Environment, output: &mut Output) {
+    let others = after.project.environments.iter();
+    for other in others.filter(|other| other.name != changed.name) {
+        let Ok(Some(readers)) = desk::readers(after, other) else {
+            continue;
+        };
+        let paths = sealed::paths(after, other).into_iter();
+        let files = paths.filter_map(|path| after.sealed.get(&path)?.file.as_ref().ok());
+        for file in files {
+            let is_named = |key: &Recipient| {
+                file.recipients()
+                    .any(|own| without_comment(own) == key.text())
+            };
+            if !readers.iter().all(is_named) {
+                let name = &other.name;
+                output.say(&format!(
+                    "`{name}` is not sealed for every key in the manifest yet: `ringfence secret rotate {name}`"
+                ));
+            }
+        }
+    }
 }
 
 pub(super) fn revoke(
@@ -76,9 +111,11 @@ pub(super) fn revoke(
 ) -> Result<u8, Failure> {
     let (loaded, environment) = super::project(&arguments.environment, ambient)?;
     let (name, person) = (&environment.name, arguments.person.as_str());
-    let mut edited = manifest(&loaded)?;
-    edited.take(name, Right::ReadSecret, person);
-    edited.take(name, Right::Edit, person);
+    let (mut edited, read) = manifest(&loaded)?;
+    let had = [Right::ReadSecret, Right::Edit].map(|right| edited.take(name, right, person));
+    if had == [false, false] && !loaded.project.people.keys.contains_key(person) {
+        return Err(nobody_of_that_name(&loaded, person).into());
+    }
     let after = with_manifest(&loaded, &edited, ambient)?;
     let keeping = after.project.people.keeping(name);
     let still = [&keeping.readers, &keeping.editors];
@@ -96,7 +133,7 @@ pub(super) fn revoke(
     }
     let path = desk::path(&after, &environment)?;
     if !after.sealed.contains_key(&path) {
-        write_manifest(&loaded, &edited)?;
+        write_manifest(&loaded, &edited, &read)?;
         output.say(&format!(
             "{person} has no right in `{name}` any more; nothing was sealed there"
         ));
@@ -119,14 +156,62 @@ pub(super) fn revoke(
         .any(|key| person_of(&loaded, key) == Some(person));
     let mut desk = Desk::reopened(about, opened);
     let readers = named_readers(&after, &environment)?;
+    if readers.is_empty() {
+        let message = format!("`{person}` is the last who can read `{name}`; nothing was changed");
+        return Err(Failure::error(exit::REFUSED, message)
+            .hint(format!(
+                "let somebody else in first: `ringfence secret grant {name} PERSON --key KEY`"
+            ))
+            .into());
+    }
     desk.file
         .rotate(&readers)
         .map_err(|error| desk::refused(&error))?;
     let names: Vec<String> = desk.file.names().map(str::to_owned).collect();
     desk.save(&arguments.sealing, ambient, output)?;
-    write_manifest(&loaded, &edited)?;
+    write_manifest(&loaded, &edited, &read)?;
     say_reissue(person, could, &names, output)?;
     Ok(exit::FINE)
+}
+
+/// Refuses to close a file to the one who lets somebody else in: that is `revoke`, and said as such.
+fn check_own_key(
+    after: &Loaded,
+    environment: &Environment,
+    readers: &[Recipient],
+    ambient: &Ambient,
+) -> Result<(), Failure> {
+    let own = Keys::new(ambient).publics();
+    let is_own = |reader: &Recipient| own.iter().any(|key| key == reader.text());
+    let Some(first) = own.first() else {
+        return Ok(());
+    };
+    if readers.iter().any(is_own) {
+        return Ok(());
+    }
+    let name = &environment.name;
+    let who = person_of(after, first).unwrap_or("YOUR-NAME");
+    let message = format!(
+        "`{name}` would be sealed for those in the manifest alone, and you, {who}, could not open it any more; nothing was written"
+    );
+    Err(Failure::error(exit::REFUSED, message)
+        .hint(format!(
+            "first `ringfence secret grant {name} {who} --key '{first}'`"
+        ))
+        .into())
+}
+
+/// A name that is misspelt must not look as if its right had been taken away.
+fn nobody_of_that_name(loaded: &Loaded, person: &str) -> Error {
+    let known: Vec<&str> = loaded
+        .project
+        .people
+        .keys
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let message = format!("`{person}` is nobody under `[people]`; nothing was changed");
+    Failure::error(exit::USAGE, message).hint(format!("the manifest knows {}", known.join(", ")))
 }
 
 /// What somebody could read stays known to them: a new data key does not change that, new secrets do.
@@ -180,15 +265,17 @@ fn say_readers(loaded: &Loaded, desk: &Desk<'_>, readers: &[Recipient], output: 
         person_of(loaded, key).map_or_else(short, str::to_owned)
     };
     let new = readers.iter().map(Recipient::text);
-    let new = new.filter(|key| !desk.file.recipients().any(|own| own == *key));
-    let gone = desk.file.recipients();
+    let held = || desk.file.recipients().map(without_comment);
+    let new = new.filter(|key| !held().any(|own| own == *key));
+    let gone = held();
     let gone = gone.filter(|key| !readers.iter().any(|own| own.text() == *key));
-    let lists: [(&str, Vec<String>); 2] = [
+    let lists: [(&str, BTreeSet<String>); 2] = [
         ("can read it now", new.map(spoken).collect()),
         ("can read it no more", gone.map(spoken).collect()),
     ];
     for (what, names) in lists {
         if !names.is_empty() {
+            let names: Vec<String> = names.into_iter().collect();
             output.say(&format!("{what}: {}", names.join(", ")));
         }
     }
@@ -219,7 +306,8 @@ fn check_key(key: &str) -> Result<(), Error> {
     .hint("`ringfence secret keygen` makes one; a private key belongs in no manifest"))
 }
 
-fn manifest(loaded: &Loaded) -> Result<Edited, Failure> {
+/// The manifest to be changed, and its text as it is.
+fn manifest(loaded: &Loaded) -> Result<(Edited, String), Failure> {
     if !loaded.project.has_manifest {
         let message = "there is no ringfence.toml to say who may read";
         return Err(Failure::error(exit::REFUSED, message)
@@ -231,7 +319,10 @@ fn manifest(loaded: &Loaded) -> Result<Edited, Failure> {
     let text = read.map_err(|error| {
         Failure::error(exit::REFUSED, format!("`{MANIFEST}` cannot be read")).caused_by(error)
     })?;
-    Edited::parse(&text).map_err(|error| not_edited(&error).into())
+    match Edited::parse(&text) {
+        Ok(edited) => Ok((edited, text)),
+        Err(error) => Err(not_edited(&error).into()),
+    }
 }
 
 fn not_edited(error: &EditError) -> Error {
@@ -247,8 +338,13 @@ fn with_manifest(loaded: &Loaded, edited: &Edited, ambient: &Ambient) -> Result<
     load_at(loaded.root.clone(), ambient, Some(edited.text()))?.checked()
 }
 
-fn write_manifest(loaded: &Loaded, edited: &Edited) -> Result<(), Failure> {
+/// Writes the changed manifest, unless somebody changed it since it was read.
+fn write_manifest(loaded: &Loaded, edited: &Edited, read: &str) -> Result<(), Failure> {
     let path = loaded.root.join(MANIFEST);
+    let _lock = ambient::lock_folder(&loaded.root);
+    if ambient::read_file(&path).ok().as_deref() != Some(read.as_bytes()) {
+        return Err(desk::changed_meanwhile(MANIFEST).into());
+    }
     ambient::replace_file(&path, &edited.text())
         .map_err(|error| desk::not_written(MANIFEST, &error).into())
 }

@@ -7,11 +7,12 @@ use ringfence_secret::seal::{Editor, KeyError, Seal, SealError, SigningKey, Stat
 use ringfence_secret::value::Secret;
 
 use super::desk::{self, not_written};
+use super::newcomer;
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{One, Sealing};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
-use crate::sealed::keys::{Keys, read_text};
+use crate::sealed::keys::{Keys, read_key, read_text};
 use crate::sealed::{self, About};
 
 /// `ringfence secret seal`: signs the file as it is, once it was opened and found to be the environment's own.
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Re
     let names: Vec<&str> = file.names().collect();
     say_changes(&about, &names, output);
     if about.editors().is_none() {
-        return Err(no_editors(&environment.name).into());
+        return Err(no_editors(&about, ambient).into());
     }
     if file.get(ringfence_model::variable::ENVIRONMENT).is_none() {
         // The name inside is what a copy to another environment is told by, so it is written first.
@@ -40,6 +41,10 @@ pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Re
         return Ok(exit::FINE);
     }
     let seal = made(&about, (&sealed.bytes, &names), &arguments.sealing, ambient)?;
+    let _lock = ambient::lock_folder(&loaded.root);
+    if ambient::read_file(&loaded.root.join(&path)).ok().as_ref() != Some(&sealed.bytes) {
+        return Err(desk::changed_meanwhile(&path).into());
+    }
     write(&about, &seal, ambient)?;
     output.say(&format!(
         "sealed {path}, revision {}",
@@ -73,16 +78,24 @@ pub(super) fn over(
     sealing: &Sealing,
     ambient: &Ambient,
 ) -> Result<Option<Seal>, Failure> {
-    let name = &about.environment.name;
-    let keeping = about.loaded.project.people.keeping(name);
-    let path = about.loaded.root.join(format!("{}.seal", about.path));
-    let wanted = keeping.requires_seal(about.environment.tier)
-        || ambient::exists(&path)
-        || sealing.seal_key.is_some();
-    if !wanted {
-        return Ok(None);
+    if is_wanted(about) || sealing.seal_key.is_some() {
+        return made(about, file, sealing, ambient).map(Some);
     }
-    made(about, file, sealing, ambient).map(Some)
+    Ok(None)
+}
+
+fn is_wanted(about: &About<'_>) -> bool {
+    let keeping = about.loaded.project.people.keeping(&about.environment.name);
+    let path = about.loaded.root.join(format!("{}.seal", about.path));
+    keeping.requires_seal(about.environment.tier) || ambient::exists(&path)
+}
+
+/// Refuses a change that nobody could seal before anything is asked for.
+pub(super) fn check_editors(about: &About<'_>, ambient: &Ambient) -> Result<(), Failure> {
+    if is_wanted(about) && about.editors().is_none() {
+        return Err(no_editors(about, ambient).into());
+    }
+    Ok(())
 }
 
 fn made(
@@ -92,7 +105,7 @@ fn made(
     ambient: &Ambient,
 ) -> Result<Seal, Failure> {
     let name = &about.environment.name;
-    let editors = about.editors().ok_or_else(|| no_editors(name))?;
+    let editors = about.editors().ok_or_else(|| no_editors(about, ambient))?;
     let previous = about.written_seal().map_err(|error| {
         let message = format!("`{}.seal` cannot be followed by another: {error}", about.path);
         Failure::error(exit::REFUSED, message)
@@ -130,12 +143,11 @@ fn made(
     })
 }
 
-fn no_editors(name: &str) -> crate::failure::Error {
+fn no_editors(about: &About<'_>, ambient: &Ambient) -> crate::failure::Error {
+    let name = &about.environment.name;
     let message =
         format!("the manifest does not say whose seal counts in `{name}`; nothing was written");
-    Failure::error(exit::REFUSED, message).hint(format!(
-        "`ringfence secret grant {name} YOUR-NAME --edit --key \"$(cat ~/.ssh/id_ed25519.pub)\"`"
-    ))
+    Failure::error(exit::REFUSED, message).hint(newcomer::editor(name, ambient))
 }
 
 fn not_sealed(about: &About<'_>, error: &SealError) -> crate::failure::Error {
@@ -193,8 +205,8 @@ fn with_file(
     problems: &mut Vec<String>,
 ) -> Option<Seal> {
     let shown = path.display();
-    let text = read_text(path)
-        .map_err(|error| problems.push(format!("`{shown}` cannot be read: {error}")))
+    let text = read_key(path)
+        .map_err(|error| problems.push(format!("`{shown}` is left out: {error}")))
         .ok()?;
     let key = opened(path, &text, editors)
         .map_err(|error| problems.push(format!("`{shown}` is left out: {error}")))

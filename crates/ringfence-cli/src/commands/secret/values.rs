@@ -1,5 +1,7 @@
 //! `ringfence secret set | unset | get | list`: single values.
 
+use std::collections::BTreeSet;
+
 use ringfence_model::variable;
 use ringfence_secret::seal::Seal;
 use ringfence_secret::sops::Opened;
@@ -10,9 +12,9 @@ use super::desk::{self, Desk};
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{Get, List, Set, Unset};
 use crate::failure::{Error, Failure, exit};
-use crate::load::Loaded;
 use crate::output::Output;
 use crate::sealed::About;
+pub(super) use crate::sealed::facts::person_of;
 
 pub(super) fn set(arguments: &Set, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     let name = &arguments.name;
@@ -223,7 +225,7 @@ pub(super) fn list(
 }
 
 fn summary(record: &Record<'_>) -> String {
-    let readers: Vec<String> = record
+    let readers: BTreeSet<String> = record
         .readers
         .iter()
         .map(|reader| {
@@ -239,11 +241,14 @@ fn summary(record: &Record<'_>) -> String {
         },
     );
     format!(
-        "{}: {} secrets in {}, readable by {}; {seal}",
+        "{}: {} in {}, readable by {}; {seal}",
         record.environment,
-        record.names.len(),
+        match record.names.len() {
+            1 => "1 secret".to_owned(),
+            many => format!("{many} secrets"),
+        },
         record.file,
-        readers.join(", ")
+        readers.into_iter().collect::<Vec<_>>().join(", ")
     )
 }
 
@@ -257,12 +262,4 @@ fn seal_record(about: &About<'_>, seal: &Seal) -> SealRecord {
         key: seal.fingerprint(),
         person: signer.map(|editor| editor.name),
     }
-}
-
-/// Whose a public key is in the manifest.
-pub(super) fn person_of<'a>(loaded: &'a Loaded, key: &str) -> Option<&'a str> {
-    let mut people = loaded.project.people.keys.iter();
-    people
-        .find(|(_, keys)| keys.iter().any(|(own, _)| own.trim().starts_with(key)))
-        .map(|(name, _)| name.as_str())
 }

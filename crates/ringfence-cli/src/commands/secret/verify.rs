@@ -3,19 +3,16 @@
 use std::collections::BTreeSet;
 
 use ringfence_model::environment::Environment;
-use ringfence_secret::identity::Recipient;
-use ringfence_secret::seal::Found;
-use ringfence_secret::sops::File;
 use serde::Serialize;
 
 use super::desk;
-use super::values::person_of;
 use crate::ambient::Ambient;
 use crate::args::secret::Verify;
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, SealedFile, load};
 use crate::output::{Output, Tone};
-use crate::sealed::{self, About};
+use crate::sealed::facts::{Facts, Readers, SealState, spoken};
+use crate::sealed::{self, About, missed};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -33,6 +30,18 @@ struct FileRecord {
     problems: Vec<String>,
 }
 
+impl FileRecord {
+    fn of(environment: &Environment, path: &str) -> Self {
+        Self {
+            environment: environment.name.clone(),
+            file: path.to_owned(),
+            revision: None,
+            sealed_by: None,
+            problems: Vec::new(),
+        }
+    }
+}
+
 pub(super) fn run(
     arguments: &Verify,
     ambient: &Ambient,
@@ -42,6 +51,12 @@ pub(super) fn run(
     let mut files = Vec::new();
     for environment in chosen(&loaded, &arguments.environments)? {
         let paths = sealed::paths(&loaded, environment);
+        if let Some(missed) = missed::find(&loaded, environment) {
+            let record = FileRecord::of(environment, &missed.path);
+            let problems = vec![format!("it {}", missed.why)];
+            files.push(FileRecord { problems, ..record });
+            continue;
+        }
         if paths.is_empty() && !arguments.environments.is_empty() {
             return Err(desk::nothing_sealed(environment).into());
         }
@@ -101,13 +116,7 @@ fn lines(record: &FileRecord, output: &Output) -> String {
 }
 
 fn record(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient) -> FileRecord {
-    let mut record = FileRecord {
-        environment: about.environment.name.clone(),
-        file: about.path.to_owned(),
-        revision: None,
-        sealed_by: None,
-        problems: Vec::new(),
-    };
+    let mut record = FileRecord::of(about.environment, about.path);
     let file = match &sealed.file {
         Ok(file) => file,
         Err(error) => {
@@ -115,92 +124,51 @@ fn record(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient) -> FileReco
             return record;
         }
     };
-    let clear = file.unencrypted();
-    if !clear.is_empty() {
+    let facts = Facts::of(about, (sealed, file), ambient);
+    if !facts.clear.is_empty() {
         record
             .problems
-            .push(format!("in the clear: {}", clear.join(", ")));
+            .push(format!("in the clear: {}", facts.clear.join(", ")));
     }
-    record.problems.extend(recipients(about, file));
-    seal(about, (sealed, file), ambient, &mut record);
+    record.problems.extend(recipients(about.loaded, &facts));
+    match facts.seal {
+        SealState::NotNeeded => {}
+        SealState::Missing => record.problems.push("it has no seal".to_owned()),
+        SealState::Holds { revision, by } => {
+            record.revision = Some(revision);
+            record.sealed_by = Some(by);
+        }
+        SealState::Refused { revision, why } => {
+            record.revision = revision;
+            record.problems.push(why);
+        }
+    }
     record
 }
 
 /// Who can open the file that should not, and the other way round.
-fn recipients(about: &About<'_>, file: &File) -> Vec<String> {
+fn recipients(loaded: &Loaded, facts: &Facts) -> Vec<String> {
     let mut problems = Vec::new();
-    if !file.other_readers().is_empty() {
+    if !facts.others.is_empty() {
         problems.push(format!(
             "it can be opened by other means than age: {}",
-            file.other_readers().join(", ")
+            facts.others.join(", ")
         ));
     }
-    let readers = match desk::readers(about.loaded, about.environment) {
-        Ok(Some(readers)) => readers,
-        Ok(None) => return problems,
-        Err(Failure::Error(error)) => return vec![error.message],
-        Err(Failure::Diagnostics(..)) => return problems,
+    let (extra, missing) = match &facts.readers {
+        Readers::Unsaid => return problems,
+        Readers::Unusable(unusable) => return vec![unusable.to_string()],
+        Readers::Compared { extra, missing } => (extra, missing),
     };
-    let named: BTreeSet<&str> = readers.iter().map(Recipient::text).collect();
-    let found: BTreeSet<&str> = file.recipients().collect();
-    let spoken = |key: &&str| {
-        let short: String = key.chars().take(24).collect();
-        person_of(about.loaded, key).map_or_else(|| format!("{short}…"), str::to_owned)
-    };
-    let list = |keys: Vec<String>| keys.join(", ");
-    let extra: Vec<String> = found.difference(&named).map(spoken).collect();
-    let missing: Vec<String> = named.difference(&found).map(spoken).collect();
-    if !extra.is_empty() {
-        problems.push(format!(
-            "the manifest lets these not read it, and they can: {}",
-            list(extra)
-        ));
-    }
-    if !missing.is_empty() {
-        problems.push(format!(
-            "the manifest lets these read it, and they cannot: {}",
-            list(missing)
-        ));
+    for (what, keys) in [
+        ("the manifest lets these not read it, and they can", extra),
+        ("the manifest lets these read it, and they cannot", missing),
+    ] {
+        if !keys.is_empty() {
+            let names: BTreeSet<String> = keys.iter().map(|key| spoken(loaded, key)).collect();
+            let names: Vec<String> = names.into_iter().collect();
+            problems.push(format!("{what}: {}", names.join(", ")));
+        }
     }
     problems
-}
-
-fn seal(
-    about: &About<'_>,
-    (sealed, file): (&SealedFile, &File),
-    ambient: &Ambient,
-    record: &mut FileRecord,
-) {
-    let name = &about.environment.name;
-    let required = about.loaded.project.people.keeping(name);
-    let required = required.requires_seal(about.environment.tier);
-    let seal = match about.written_seal() {
-        Ok(Some(seal)) => seal,
-        Ok(None) if required => {
-            record.problems.push("it has no seal".to_owned());
-            return;
-        }
-        Ok(None) => return,
-        Err(error) => {
-            record.problems.push(error.to_string());
-            return;
-        }
-    };
-    record.revision = Some(seal.statement().revision());
-    let names: BTreeSet<String> = file.names().map(str::to_owned).collect();
-    let found = Found {
-        environment: name,
-        file: &sealed.bytes,
-        names: &names,
-        lowest_revision: about.seen(ambient).max(1),
-    };
-    match about.editors() {
-        None => record
-            .problems
-            .push("the manifest does not say whose seal counts".to_owned()),
-        Some(editors) => match seal.verify(&found, &editors) {
-            Ok(who) => record.sealed_by = Some(who.to_owned()),
-            Err(error) => record.problems.push(error.to_string()),
-        },
-    }
 }

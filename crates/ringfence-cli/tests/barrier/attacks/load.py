@@ -1,8 +1,10 @@
 """Connections to a server that sends everything back: `row HOST PORT COUNT`, `crowd HOST PORT COUNT ROUNDS`, `half HOST PORT BYTES`."""
+import errno
 import os
 import random
 import selectors
 import socket
+import struct
 import sys
 import threading
 import time
@@ -68,6 +70,26 @@ def half(host, port, length):
     while text := peer.recv(1 << 16):
         back += len(text)
     print("back", back)
+
+
+def resetting(host, port):
+    """Resets every connection as soon as something has come."""
+    listener = socket.create_server((host, int(port)))
+    while True:
+        peer, _ = listener.accept()
+        peer.recv(100)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+
+
+def reset(host, port):
+    """What a connection ends with that is reset."""
+    peer = socket.create_connection((host, int(port)), 10)
+    peer.sendall(b"x")
+    try:
+        print("end", peer.recv(100))
+    except OSError as error:
+        print(errno.errorcode[error.errno])
 
 
 if __name__ == "__main__":

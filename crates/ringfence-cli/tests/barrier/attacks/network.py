@@ -35,6 +35,76 @@ def unix(path):
     return peer.recv(4096).decode()
 
 
+def received(path):
+    """Connects, and reads what comes with a descriptor, where one comes."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(5)
+    peer.connect(path)
+    text, descriptors, _, _ = socket.recv_fds(peer, 100, 4)
+    return text.decode() + (os.read(descriptors[0], 4096).decode() if descriptors else " alone")
+
+
+def handing_out(path, secret):
+    """Gives everybody an open file with the answer."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    os.chmod(path, 0o777)
+    listener.listen()
+    while True:
+        peer, _ = listener.accept()
+        with open(secret) as file:
+            socket.send_fds(peer, [b"answer"], [file.fileno()])
+        peer.close()
+
+
+def mapped(host, port):
+    """By an IPv6 socket, to an IPv4 address in one."""
+    peer = socket.socket(socket.AF_INET6)
+    peer.settimeout(2)
+    peer.connect(("::ffff:" + host, int(port)))
+    peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    return peer.recv(4096).decode()
+
+
+def redirecting(host, port, to):
+    """Sends whoever comes somewhere else."""
+    listener = socket.create_server((host, int(port)))
+    while True:
+        peer, _ = listener.accept()
+        peer.recv(4096)
+        peer.sendall(f"HTTP/1.0 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode())
+        peer.close()
+
+
+def flood(count):
+    """Addresses and names that are nobody's, one after the other."""
+    for number in range(int(count)):
+        peer = socket.socket()
+        peer.settimeout(0.1)
+        peer.connect_ex((f"198.18.{number >> 8}.{number & 255}", 80))
+        peer.close()
+    for number in range(int(count) // 4):
+        try:
+            socket.getaddrinfo(f"host{number}.example", 80)
+        except OSError:
+            pass
+    return "flooded"
+
+
+def held(answerer, count, host, port):
+    """Holds as many connections to the answerer as it can, and then asks an endpoint."""
+    peers = []
+    for _ in range(int(count)):
+        peer = socket.socket()
+        peer.setblocking(False)
+        peer.connect_ex((answerer, 53))
+        peers.append(peer)
+    time.sleep(0.5)
+    peer = socket.create_connection((host, int(port)), 5)
+    peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    return peer.recv(4096).decode()
+
+
 def fast_open(host, port):
     """A connection without connect()."""
     peer = socket.socket()

@@ -1,12 +1,15 @@
-"""Other processes by raw system calls: `attach`, `memory`, `descriptor` and `pidfd` take a process id."""
+"""Other processes by raw system calls: `attach`, `memory`, `descriptor`, `pidfd` and `limits` take a process id."""
 import ctypes
 import errno
 import os
 import random
+import resource
 import signal
 import socket
 import stat
+import struct
 import sys
+import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE, PIDFD_GETFD = 0x4206, 438
@@ -45,6 +48,23 @@ def pidfd(process):
 def descriptor(process):
     """Takes a descriptor out of another process."""
     checked(libc.syscall(PIDFD_GETFD, os.pidfd_open(int(process)), 3, 0))
+
+
+def limits(process):
+    """Takes away what another process needs to open anything."""
+    checked(libc.prlimit(int(process), resource.RLIMIT_NOFILE, struct.pack("QQ", 3, 3), None))
+
+
+def bomb(generations):
+    """Processes that make others and end, as many as there may be, and more when the program has ended."""
+    for _ in range(20):
+        if os.fork() == 0:
+            for _ in range(int(generations)):
+                if os.fork():
+                    os._exit(0)
+                time.sleep(0.001)
+            time.sleep(7743)
+    print("ends")
 
 
 def sockets():

@@ -1,6 +1,6 @@
 """A terminal for a command: `run COMMAND…` shows what it shows and ends as it ends.
 
-`keys SECONDS:TEXT … -- COMMAND…` also types: each text so many seconds after the one before; `^C`, `^Z` are those keys.
+`keys SECONDS:TEXT … -- COMMAND…` also types: each text so many seconds after the one before; `^C`, `^Z`, `^[` are those keys.
 The command is a session's leader and the terminal its own, as in a window; the last line is `ended CODE` or `ended -SIGNAL`.
 """
 import os
@@ -9,7 +9,7 @@ import select
 import sys
 import time
 
-KEYS = {"^C": b"\x03", "^Z": b"\x1a", "^D": b"\x04", "^\\": b"\x1c"}
+KEYS = {"^[": b"\x1b", "^C": b"\x03", "^Z": b"\x1a", "^D": b"\x04", "^\\": b"\x1c"}
 
 
 def run(command, typed):

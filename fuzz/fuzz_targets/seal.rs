@@ -1,0 +1,7 @@
+#![no_main]
+
+#[expect(dead_code, reason = "one target of three")]
+#[path = "../secret.rs"]
+mod secret;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| secret::seal(bytes));
