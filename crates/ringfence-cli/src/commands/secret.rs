@@ -18,6 +18,7 @@ use crate::args::secret::Action;
 use crate::failure::Failure;
 use crate::load::{Loaded, load};
 use crate::output::Output;
+use crate::sealed::About;
 
 pub(crate) fn run(action: &Action, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     match action {
@@ -35,6 +36,34 @@ pub(crate) fn run(action: &Action, ambient: &Ambient, output: &mut Output) -> Re
         Action::Verify(arguments) => verify::run(arguments, ambient, output),
         Action::Keygen(arguments) => keygen::run(arguments, ambient, output),
         Action::Merge(arguments) => merge::run(arguments, ambient, output),
+    }
+}
+
+/// One environment's sealed file: what most of these commands are about.
+struct Subject {
+    loaded: Loaded,
+    environment: Environment,
+    path: String,
+}
+
+impl Subject {
+    /// The file that an environment of the project here has, or would have.
+    fn of(name: &str, ambient: &Ambient) -> Result<Self, Failure> {
+        let (loaded, environment) = project(name, ambient)?;
+        let path = desk::path(&loaded, &environment)?;
+        Ok(Self {
+            loaded,
+            environment,
+            path,
+        })
+    }
+
+    fn about(&self) -> About<'_> {
+        About {
+            loaded: &self.loaded,
+            environment: &self.environment,
+            path: &self.path,
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Edited {
         Ok(Self(text.parse()?))
     }
 
-    /// Adds a public key to somebody under `[people]`.
+    /// Adds a public key to somebody under `[people]`. One that is there already stays there once, whatever its comment.
     ///
     /// # Errors
     /// Where `[people]` is something else.
@@ -62,6 +62,15 @@ impl Edited {
             people.insert(person, value(key));
             return Ok(());
         };
+        let is_it = |own: &str| {
+            own.split_whitespace()
+                .take(2)
+                .eq(key.split_whitespace().take(2))
+        };
+        let own = item.as_array().into_iter().flatten().chain(item.as_value());
+        if own.filter_map(Value::as_str).any(is_it) {
+            return Ok(());
+        }
         if let Some(Value::String(one)) = item.as_value() {
             let mut keys = Value::from_iter([one.value().as_str(), key]);
             keys.decor_mut().clone_from(one.decor());
@@ -157,11 +166,21 @@ mod tests {
             "[people]\nana = \"a\" # hers\n\n[access] # who\nprod.read-secret = [\"ana\", \"ci\"]\n",
             |edited| {
                 edited.add_key("ana", "b").unwrap();
+                edited.add_key("ana", "b").unwrap();
                 assert!(edited.take("prod", Right::ReadSecret, "ci"));
                 assert!(!edited.take("prod", Right::ReadSecret, "eva"));
                 assert!(!edited.take("dev", Right::Edit, "ana"));
             },
             "[people]\nana = [\"a\", \"b\"] # hers\n\n[access] # who\nprod.read-secret = [\"ana\"]\n",
+        );
+        check(
+            "[people]\nana = \"ssh-ed25519 AAAA\"\n",
+            |edited| {
+                edited
+                    .add_key("ana", "ssh-ed25519 AAAA ana@laptop")
+                    .unwrap();
+            },
+            "[people]\nana = \"ssh-ed25519 AAAA\"\n",
         );
         let mut edited = Edited::parse("people = 1\naccess = 1").unwrap();
         assert!(edited.add_key("ana", "a").is_err());

@@ -5,22 +5,20 @@ use std::path::Path;
 
 use ringfence_secret::value::Secret;
 
+use super::Subject;
 use super::desk::{self, Desk};
 use crate::ambient::{self, Ambient, PrivateFolder};
 use crate::args::secret::One;
 use crate::failure::{Failure, exit};
 use crate::output::Output;
-use crate::sealed::About;
 use crate::sealed::keys::read_text;
 
 pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        environment, path, ..
+    } = &subject;
+    let about = subject.about();
     let mut desk = Desk::change(about, ambient, output)?;
     let folder = ambient.memory_folder().map_err(|error| {
         Failure::error(

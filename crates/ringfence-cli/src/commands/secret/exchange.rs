@@ -10,6 +10,7 @@ use ringfence_model::project::{Parts, Project};
 use ringfence_model::resolve::{Inputs, resolve};
 use ringfence_secret::value::Secret;
 
+use super::Subject;
 use super::desk::{self, Desk};
 use super::values::check_name;
 use crate::ambient::{self, Ambient};
@@ -137,13 +138,8 @@ pub(super) fn export(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let about = subject.about();
     let desk = Desk::read(about, ambient, output)?;
     let rows: Vec<(&str, &str)> = desk.file.values().filter_map(Result::ok).collect();
     let text = match arguments.format {

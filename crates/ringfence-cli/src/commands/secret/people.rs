@@ -8,6 +8,7 @@ use ringfence_secret::identity::Recipient;
 use ringfence_secret::seal::Editor;
 use ringfence_syntax::manifest::edit::{EditError, Edited, Right};
 
+use super::Subject;
 use super::desk::{self, Desk};
 use super::values::person_of;
 use crate::ambient::{self, Ambient};
@@ -241,16 +242,16 @@ pub(super) fn rotate(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        loaded,
+        environment,
+        ..
+    } = &subject;
+    let about = subject.about();
     let mut desk = Desk::read(about, ambient, output)?;
-    let readers = named_readers(&loaded, &environment)?;
-    say_readers(&loaded, &desk, &readers, output);
+    let readers = named_readers(loaded, environment)?;
+    say_readers(loaded, &desk, &readers, output);
     desk.file
         .rotate(&readers)
         .map_err(|error| desk::refused(&error))?;

@@ -6,6 +6,7 @@ use ringfence_secret::seal::agent::Agent;
 use ringfence_secret::seal::{Editor, KeyError, Seal, SealError, SigningKey, Statement, sign};
 use ringfence_secret::value::Secret;
 
+use super::Subject;
 use super::desk::{self, not_written};
 use super::newcomer;
 use crate::ambient::{self, Ambient};
@@ -17,18 +18,18 @@ use crate::sealed::{self, About};
 
 /// `ringfence secret seal`: signs the file as it is, once it was opened and found to be the environment's own.
 pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
-    let Some(sealed) = loaded.sealed.get(&path) else {
-        return Err(desk::nothing_sealed(&environment).into());
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        loaded,
+        environment,
+        path,
+    } = &subject;
+    let about = subject.about();
+    let Some(sealed) = loaded.sealed.get(path) else {
+        return Err(desk::nothing_sealed(environment).into());
     };
     let file = sealed::open_unsealed(&about, &mut Keys::new(ambient))
-        .map_err(|diagnostic| sealed::refused(&loaded, *diagnostic))?;
+        .map_err(|diagnostic| sealed::refused(loaded, *diagnostic))?;
     let names: Vec<&str> = file.names().collect();
     say_changes(&about, &names, output);
     if about.editors().is_none() {
@@ -42,8 +43,8 @@ pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Re
     }
     let seal = made(&about, (&sealed.bytes, &names), &arguments.sealing, ambient)?;
     let _lock = ambient::lock_folder(&loaded.root);
-    if ambient::read_file(&loaded.root.join(&path)).ok().as_ref() != Some(&sealed.bytes) {
-        return Err(desk::changed_meanwhile(&path).into());
+    if ambient::read_file(&loaded.root.join(path)).ok().as_ref() != Some(&sealed.bytes) {
+        return Err(desk::changed_meanwhile(path).into());
     }
     write(&about, &seal, ambient)?;
     output.say(&format!(

@@ -8,6 +8,7 @@ use ringfence_secret::sops::Opened;
 use ringfence_syntax::dotenv::template;
 use serde::Serialize;
 
+use super::Subject;
 use super::desk::{self, Desk};
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{Get, List, Set, Unset};
@@ -22,13 +23,11 @@ pub(super) fn set(arguments: &Set, ambient: &Ambient, output: &mut Output) -> Re
         return Err(value_as_argument().into());
     }
     check_name(name)?;
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        environment, path, ..
+    } = &subject;
+    let about = subject.about();
     let mut desk = Desk::change(about, ambient, output)?;
     if !desk.file.encrypts(name) {
         let message = format!(
@@ -105,21 +104,21 @@ pub(super) fn unset(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
-    if !loaded.sealed.contains_key(&path) {
-        return Err(desk::nothing_sealed(&environment).into());
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        loaded,
+        environment,
+        path,
+    } = &subject;
+    let about = subject.about();
+    if !loaded.sealed.contains_key(path) {
+        return Err(desk::nothing_sealed(environment).into());
     }
     let mut desk = Desk::change(about, ambient, output)?;
     for name in &arguments.names {
         check_name(name)?;
         if !desk.file.unset(name) {
-            return Err(not_there(name, &path, &environment.name).into());
+            return Err(not_there(name, path, &environment.name).into());
         }
     }
     desk.save(&arguments.sealing, ambient, output)?;
@@ -134,16 +133,14 @@ fn not_there(name: &str, path: &str, environment: &str) -> Error {
 }
 
 pub(super) fn get(arguments: &Get, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        environment, path, ..
+    } = &subject;
+    let about = subject.about();
     let desk = Desk::read(about, ambient, output)?;
     let value = desk.file.get(&arguments.name);
-    let value = value.ok_or_else(|| not_there(&arguments.name, &path, &environment.name))?;
+    let value = value.ok_or_else(|| not_there(&arguments.name, path, &environment.name))?;
     output.print(value)?;
     if ambient.stdout_is_terminal {
         output.print("\n")?;
@@ -182,15 +179,15 @@ pub(super) fn list(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let (loaded, environment) = super::project(&arguments.environment, ambient)?;
-    let path = desk::path(&loaded, &environment)?;
-    let about = About {
-        loaded: &loaded,
-        environment: &environment,
-        path: &path,
-    };
-    let sealed = loaded.sealed.get(&path);
-    let sealed = sealed.ok_or_else(|| desk::nothing_sealed(&environment))?;
+    let subject = Subject::of(&arguments.environment, ambient)?;
+    let Subject {
+        loaded,
+        environment,
+        path,
+    } = &subject;
+    let about = subject.about();
+    let sealed = loaded.sealed.get(path);
+    let sealed = sealed.ok_or_else(|| desk::nothing_sealed(environment))?;
     let file = sealed.file.as_ref().map_err(|error| {
         Failure::error(exit::REFUSED, format!("`{path}` cannot be read")).caused_by(error)
     })?;
@@ -202,12 +199,12 @@ pub(super) fn list(
     let readers = file.recipients();
     let readers = readers.map(|key| ReaderRecord {
         key,
-        person: person_of(&loaded, key),
+        person: person_of(loaded, key),
     });
     let seal = about.written_seal().ok().flatten();
     let record = Record {
         environment: &environment.name,
-        file: &path,
+        file: path,
         names,
         readers: readers.collect(),
         seal: seal.map(|seal| seal_record(&about, &seal)),
