@@ -44,8 +44,8 @@ pub(crate) struct Call {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    #[error("`{0}` cannot be reached")]
-    Unreachable(String),
+    #[error("`{0}` cannot be reached: {1}")]
+    Unreachable(String, String),
     #[error("`{0}` did not answer within {1:?}")]
     Late(String, Duration),
     #[error("`{0}` broke off before it answered")]
@@ -156,11 +156,15 @@ impl Upstreams {
 }
 
 fn why(error: &ClientError, name: String) -> CallError {
-    if error.is_connect() {
-        CallError::Unreachable(name)
-    } else {
-        CallError::Broken(name)
+    if !error.is_connect() {
+        return CallError::Broken(name);
     }
+    // The innermost cause is the one that says something: refused, unknown host, certificate.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    CallError::Unreachable(name, cause.to_string())
 }
 
 fn request(uri: Uri, call: Call) -> Request<Body> {

@@ -15,6 +15,7 @@
 mod clients;
 mod running;
 mod serve;
+mod tls;
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod world;

@@ -194,7 +194,7 @@ async fn send(
 /// Whether the same upstream may do better at once, and whether another one may.
 fn judge(answer: &Result<Response<Body>, CallError>) -> (bool, bool) {
     match answer {
-        Err(CallError::Unreachable(_) | CallError::Broken(_)) => (true, true),
+        Err(CallError::Unreachable(..) | CallError::Broken(_)) => (true, true),
         Err(error) => (false, error.is_of_the_upstream()),
         Ok(response) => {
             let status = response.status();
