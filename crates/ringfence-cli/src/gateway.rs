@@ -3,6 +3,8 @@
 mod fault;
 mod flags;
 
+use std::sync::Arc;
+
 use http::header::HeaderName;
 use ringfence_diagnostic::{Diagnostic, Place, Sources};
 use ringfence_gateway::caller::CallerKey;
@@ -267,7 +269,7 @@ impl Reader<'_> {
         })
     }
 
-    fn limits(&mut self) -> Vec<Rule> {
+    fn limits(&mut self) -> Vec<Arc<Rule>> {
         let Some((written, place)) = self.service.limits(self.ground.environment) else {
             return Vec::new();
         };

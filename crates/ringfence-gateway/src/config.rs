@@ -5,6 +5,7 @@ mod refusal;
 mod script;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HeaderName;
@@ -65,7 +66,7 @@ pub struct Resource {
     /// Takes the key out of what comes back.
     pub scrubber: Scrubber,
     /// What a request takes from.
-    pub limits: Vec<Rule>,
+    pub limits: Vec<Arc<Rule>>,
     /// What is written down.
     pub record: Level,
     /// How long the upstream may take to begin to answer, and be silent within an answer.

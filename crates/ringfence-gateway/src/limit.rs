@@ -11,6 +11,7 @@ pub mod memory;
 pub mod redis;
 pub mod rule;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use memory::Memory;
@@ -59,7 +60,7 @@ impl Store {
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// The rule that the bucket belongs to.
-    pub rule: Rule,
+    pub rule: Arc<Rule>,
     /// The bucket's name; it begins with the environment.
     pub key: String,
     /// How much, in the rule's unit.
@@ -139,30 +140,22 @@ pub struct Denied {
     pub retry_after: Option<Duration>,
 }
 
-impl Rule {
-    /// What a request takes from this rule's bucket.
-    #[must_use]
-    pub fn claim(&self, demand: Demand<'_>) -> Claim {
-        let part = |wanted: bool, name: &str| {
-            if wanted {
-                name.to_owned()
-            } else {
-                "*".to_owned()
-            }
-        };
-        let key = format!(
-            "rf:{}:{}:{}:{}:{}",
-            demand.environment,
-            demand.resource,
-            self.name,
-            part(self.per_caller, demand.caller),
-            part(self.per_model, demand.model),
-        );
-        Claim {
-            rule: self.clone(),
-            key,
-            cost: self.unit.of(demand.cost),
-        }
+/// What a request takes from a rule's bucket.
+#[must_use]
+pub fn claim(rule: &Arc<Rule>, demand: Demand<'_>) -> Claim {
+    let part = |wanted: bool, name| if wanted { name } else { "*" };
+    let key = format!(
+        "rf:{}:{}:{}:{}:{}",
+        demand.environment,
+        demand.resource,
+        rule.name,
+        part(rule.per_caller, demand.caller),
+        part(rule.per_model, demand.model),
+    );
+    Claim {
+        rule: Arc::clone(rule),
+        key,
+        cost: rule.unit.of(demand.cost),
     }
 }
 

@@ -146,7 +146,7 @@ fn misplaced_limit(resource: &Resource) -> Option<Refused> {
 
 /// A budget in money needs the price of each model that could answer.
 fn no_price(config: &Config, resource: &Resource) -> Option<Refused> {
-    let is_money = |rule: &&crate::limit::rule::Rule| rule.unit == Unit::Money;
+    let is_money = |rule: &&std::sync::Arc<crate::limit::rule::Rule>| rule.unit == Unit::Money;
     let rule = resource.limits.iter().find(is_money)?;
     let Kind::OpenAi { models } = &resource.kind else {
         return None;

@@ -93,8 +93,9 @@ impl Redis {
             return Err(TakeError::Lost);
         };
         for claim in &mut claims {
-            claim.rule.limit = (claim.rule.limit / gateways).max(1);
-            if let Period::Rolling { burst, .. } = &mut claim.rule.period {
+            let rule = Arc::make_mut(&mut claim.rule);
+            rule.limit = (rule.limit / gateways).max(1);
+            if let Period::Rolling { burst, .. } = &mut rule.period {
                 *burst = (*burst / gateways).max(1);
             }
         }

@@ -1,5 +1,6 @@
 //! Rules as they are written: `60 requests/min, 100k tokens/min per caller, 20 usd/day`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::calendar::Calendar;
@@ -74,21 +75,21 @@ const CURRENCIES: &[&str] = &["usd", "eur", "gbp", "chf", "jpy", "cny", "inr"];
 ///
 /// # Errors
 /// Where a rule does not read as one, or two limit the same.
-pub fn parse(text: &str, production: bool) -> Result<Vec<Rule>, RuleError> {
+pub fn parse(text: &str, production: bool) -> Result<Vec<Arc<Rule>>, RuleError> {
     if text.trim() == "none" {
         return Ok(Vec::new());
     }
-    let mut rules: Vec<Rule> = Vec::new();
+    let mut rules: Vec<Arc<Rule>> = Vec::new();
     for part in text.split(',') {
         let rule = rule(part.trim(), production)?;
-        let same = |other: &&Rule| {
+        let same = |other: &&Arc<Rule>| {
             (&other.name, other.per_caller, other.per_model)
                 == (&rule.name, rule.per_caller, rule.per_model)
         };
         if let Some(other) = rules.iter().find(same) {
             return Err(RuleError::Twice(other.text.clone(), rule.text));
         }
-        rules.push(rule);
+        rules.push(Arc::new(rule));
     }
     Ok(rules)
 }

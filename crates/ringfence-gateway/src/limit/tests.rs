@@ -25,7 +25,7 @@ fn demand(caller: &'static str, model: &'static str, tokens: u64, money: u64) ->
 
 fn claims(rules: &str, demand: Demand<'_>) -> Vec<Claim> {
     let rules = parse(rules, false).unwrap();
-    rules.iter().map(|rule| rule.claim(demand)).collect()
+    rules.iter().map(|rule| claim(rule, demand)).collect()
 }
 
 fn take(memory: &Memory, rules: &str, tokens: u64, now: Now) -> Result<Grant, Denied> {

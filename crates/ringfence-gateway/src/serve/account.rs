@@ -10,7 +10,7 @@ use super::Gateway;
 use crate::answer::{Body, Refusal, Retry};
 use crate::config::{Config, Price, Resource};
 use crate::limit::rule::Unit;
-use crate::limit::{Cost, Demand, Denied, Grant, Standing, TakeError};
+use crate::limit::{Cost, Demand, Denied, Grant, Standing, TakeError, claim};
 use crate::llm::usage::Usage;
 use crate::record::{Line, milliseconds};
 
@@ -80,7 +80,7 @@ impl Account {
         let claims = resource
             .limits
             .iter()
-            .map(|rule| rule.claim(demand))
+            .map(|rule| claim(rule, demand))
             .collect();
         match self.gateway.limits.take(claims).await {
             Ok(grant) => {
