@@ -2,6 +2,8 @@
 //!
 //! Nothing else in the program touches any of these; everything else takes what this room gives as plain data.
 
+mod carried;
+mod own;
 mod private;
 mod walk;
 
@@ -20,9 +22,11 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
+pub(crate) use carried::{Carried, again, carried, passing_file};
+pub(crate) use own::{ask_own_process, question, run_own_process};
 pub(crate) use private::{
-    CommandError, PrivateFolder, ask_enter, ask_hidden, create_private_file, create_private_folder,
-    followed, lock_folder, now, only_ours, others_can_read, read_secret,
+    CommandError, PrivateFolder, ask_enter, ask_hidden, ask_shown, create_private_file,
+    create_private_folder, followed, lock_folder, now, only_ours, others_can_read, read_secret,
 };
 pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};
 

@@ -1,5 +1,6 @@
 //! The arguments as typed. Doc comments are the help.
 
+pub(crate) mod data;
 pub(crate) mod gateway;
 pub(crate) mod secret;
 
@@ -127,12 +128,62 @@ Examples:
 SIGHUP, or a change of the project's files, loads the configuration anew; what is refused leaves the old one in place.")]
     Gateway(Box<gateway::Gateway>),
 
+    /// Write the environment's marker into its resources
+    #[command(after_help = "\
+Examples:
+  ringfence mark dev                  every store of dev
+  ringfence mark prod database        asks for the name of prod
+  ringfence mark test --yes test      where nobody can be asked
+  ringfence mark prod --look          only say what is there
+
+A marker says whose a database is, wherever its address is copied to. `run` and `shell` look at the markers of all declared
+resources first, and start nothing where one belongs to another environment.")]
+    Mark(data::Mark),
+
+    /// Empty the side-effect tables of a copy of another environment's data
+    #[command(after_help = "\
+Examples:
+  ringfence scrub staging             asks nothing of what is staging's own
+  ringfence scrub staging database --yes staging
+  ringfence scrub staging --mask      masks what samples would mask, too
+
+Empties the tables that `drop` names in ringfence.toml, all or none, and writes that down beside the marker. From then on `run` starts
+with only the environment's own stores in reach; `ringfence mark` makes the copy the environment's own.")]
+    Scrub(data::Scrub),
+
+    /// Bring data down the chain: sampled, masked, and whole
+    #[command(after_help = "\
+Examples:
+  ringfence sample plan dev                        what would travel, and what has no rule yet
+  ringfence sample dev                             in one go, where one person may read both
+  ringfence sample create dev --out dev.sample     where prod can be read
+  ringfence sample load dev dev.sample             where dev can be written
+
+A column that no rule under `tables` in ringfence.toml covers does not travel. The same rows, rules and key give the same sample.")]
+    Sample(Box<data::Sample>),
+
+    /// Drop and make again what a disposable environment has
+    #[command(after_help = "\
+Examples:
+  ringfence reset test --yes test
+  ringfence reset dev database --sample dev.sample
+
+Only where ringfence.toml says `disposable = true`, and only what is marked as the environment's own. Then the command that
+`migrate` names is started inside the environment, and the store is marked; a sample is loaded into it where one is named.")]
+    Reset(data::Reset),
+
+    /// Asks resources for their markers; `run` starts it
+    #[command(name = "probe-markers", hide = true)]
+    Probe,
+
     /// Write ringfence.toml from what is there; change no other file
     #[command(after_help = "Examples:\n  ringfence init --dry-run\n  ringfence init")]
     Init(Init),
 
     /// Say what was found here, and what this machine and version can enforce
-    #[command(after_help = "Examples:\n  ringfence doctor\n  ringfence doctor --json")]
+    #[command(
+        after_help = "Examples:\n  ringfence doctor\n  ringfence doctor --json\n  ringfence doctor prod               what the roles of its databases may do"
+    )]
     Doctor(Doctor),
 
     /// Print a completion script for a shell
@@ -160,9 +211,14 @@ impl Command {
             Self::Doctor(arguments) => arguments.json,
             Self::Check(arguments) => arguments.format() == Format::Json,
             Self::Secret(arguments) => arguments.action.prints_json(),
+            Self::Mark(arguments) => arguments.json,
+            Self::Sample(arguments) => arguments.prints_json(),
             Self::Gateway(_)
             | Self::Run(_)
             | Self::Shell(_)
+            | Self::Probe
+            | Self::Scrub(_)
+            | Self::Reset(_)
             | Self::Init(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
@@ -427,6 +483,10 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// An environment, whose roles are asked what they may do besides their work
+    #[arg(value_name = "ENV", conflicts_with = "apparmor")]
+    pub(crate) environment: Option<String>,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

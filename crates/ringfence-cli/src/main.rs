@@ -5,6 +5,7 @@ mod ambient;
 mod args;
 mod barrier;
 mod commands;
+mod data;
 mod failure;
 mod gateway;
 mod gather;
@@ -49,6 +50,11 @@ fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, f
         Command::Diff(arguments) => commands::diff::run(&arguments, ambient, output),
         Command::Secret(arguments) => commands::secret::run(&arguments.action, ambient, output),
         Command::Gateway(arguments) => commands::gateway::run(&arguments, ambient, output),
+        Command::Mark(arguments) => commands::mark::run(&arguments, ambient, output),
+        Command::Scrub(arguments) => commands::scrub::run(&arguments, ambient, output),
+        Command::Reset(arguments) => commands::reset::run(&arguments, ambient, output),
+        Command::Sample(arguments) => commands::sample::run(&arguments, ambient, output),
+        Command::Probe => commands::probe::run(output),
         Command::Init(arguments) => commands::init::run(&arguments, ambient, output),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, ambient, output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),

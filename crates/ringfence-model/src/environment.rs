@@ -26,6 +26,8 @@ pub struct Environment {
     pub barrier: Option<(String, Place)>,
     /// What the child may do in the home directory, where the manifest says so.
     pub home: Option<String>,
+    /// Whether what is in it may be destroyed.
+    pub disposable: bool,
     /// Where the manifest declares it.
     pub declared: Option<Place>,
 }

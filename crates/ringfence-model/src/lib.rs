@@ -18,6 +18,7 @@ pub mod layer;
 pub mod people;
 pub mod project;
 pub mod resolve;
+pub mod resource;
 pub mod select;
 pub mod service;
 pub mod setting;

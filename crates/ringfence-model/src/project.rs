@@ -10,6 +10,7 @@ use ringfence_syntax::manifest::{FlagEntry, Manifest};
 use crate::egress::Egress;
 use crate::environment::{Environment, Named, named};
 use crate::people::People;
+use crate::resource::Resource;
 use crate::service::{Gateway, Service};
 use crate::setting::Declaration;
 
@@ -50,17 +51,6 @@ pub struct Project {
     pub is_node: bool,
     /// Whether there is a manifest.
     pub has_manifest: bool,
-}
-
-/// Something outside the program that it talks to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
-    /// The name.
-    pub name: String,
-    /// What it is.
-    pub kind: Option<String>,
-    /// The setting that holds its address.
-    pub setting: Option<String>,
 }
 
 /// Why a file of the `.env` family is not read.

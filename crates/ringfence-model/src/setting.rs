@@ -105,7 +105,7 @@ impl Declaration {
 }
 
 /// What is said for the tier and for the environment; a name that both have is the environment's.
-fn within<'a, T>(
+pub(crate) fn within<'a, T>(
     entries: &'a [(Spanned<String>, T)],
     environment: &Environment,
 ) -> (Option<&'a T>, Option<&'a T>) {

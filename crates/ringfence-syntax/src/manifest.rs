@@ -108,6 +108,8 @@ pub struct EnvironmentEntry {
     pub barrier: Option<Spanned<String>>,
     /// `home`: what the child may do in the home directory.
     pub home: Option<Spanned<String>>,
+    /// `disposable`: what is in it may be destroyed.
+    pub disposable: bool,
 }
 
 /// A line of `[settings]`.
@@ -173,6 +175,69 @@ pub struct ResourceEntry {
     pub setting: Option<Spanned<String>>,
     /// What the gateway does with its traffic.
     pub service: ServiceEntry,
+    /// `key`: which setting holds its key.
+    pub key: Option<Spanned<String>>,
+    /// `owner`: which setting holds the address of the role that may change it.
+    pub owner: Option<Spanned<String>>,
+    /// `marked`: whether it carries a marker.
+    pub marked: PerEnvironment<bool>,
+    /// `drop`: tables that never travel.
+    pub drop: Vec<Spanned<String>>,
+    /// `migrate`: the command that makes its schema.
+    pub migrate: Vec<Spanned<String>>,
+    /// `sample`: where its data comes from.
+    pub sample: PerEnvironment<SampleEntry>,
+    /// `index`: of which embeddings its vectors are.
+    pub index: Option<IndexEntry>,
+    /// `tables`: what of each travels.
+    pub tables: Vec<TableEntry>,
+}
+
+/// Of which embeddings vectors are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// `model`.
+    pub model: PerEnvironment<String>,
+    /// `dimension`.
+    pub dimension: PerEnvironment<i64>,
+    /// `metric`.
+    pub metric: Option<String>,
+    /// `endpoint`: the setting with the address that makes vectors.
+    pub endpoint: Option<Spanned<String>>,
+    /// `key`: the setting with the key for it.
+    pub key: Option<Spanned<String>>,
+}
+
+/// Where a resource's data comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleEntry {
+    /// `from`: the environment above.
+    pub from: Option<Spanned<String>>,
+    /// `fraction`.
+    pub fraction: Option<Spanned<String>>,
+    /// `key`: the setting that keys the masks.
+    pub key: Option<Spanned<String>>,
+}
+
+/// A `[resources.NAME.tables.TABLE]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableEntry {
+    /// The table's name.
+    pub name: Spanned<String>,
+    /// `rows`.
+    pub rows: Option<Spanned<String>>,
+    /// `where`.
+    pub filter: Option<Spanned<String>>,
+    /// `along`.
+    pub along: Vec<Spanned<String>>,
+    /// `cut`.
+    pub cut: Vec<Spanned<String>>,
+    /// `follow`.
+    pub follow: Vec<Spanned<String>>,
+    /// `columns`: names and rules.
+    pub columns: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `vectors`: columns, and the column that each is made of.
+    pub vectors: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
 /// A line of `[egress]`.

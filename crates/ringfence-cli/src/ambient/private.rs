@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::Ambient;
 pub(crate) use folder::PrivateFolder;
-pub(crate) use prompt::{ask_enter, ask_hidden, read_secret};
+pub(crate) use prompt::{ask_enter, ask_hidden, ask_shown, read_secret};
 
 impl Ambient {
     /// The user's folder for settings of programs.

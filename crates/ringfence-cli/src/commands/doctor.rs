@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::ambient::{self, Ambient};
 use crate::args;
+use crate::data::rights;
 use crate::failure::{Failure, exit};
 use crate::gather;
 use crate::load::{Loaded, MANIFEST, load};
@@ -76,6 +77,9 @@ pub(crate) fn run(
 ) -> Result<u8, Failure> {
     if arguments.apparmor {
         return output.print(probe::APPARMOR_PROFILE);
+    }
+    if let Some(environment) = &arguments.environment {
+        return rights::run(environment, arguments.json, ambient, output);
     }
     let loaded = load(ambient)?;
     let record = record(&loaded, ambient);

@@ -27,6 +27,7 @@ use crate::agent;
 use crate::ambient::{self, Ambient, BlockLimit, ExecuteError};
 use crate::args::{Redact, Selection, Wall};
 use crate::barrier::{self, Around, Handed};
+use crate::data::{self, Marks, quarantine};
 use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
@@ -47,6 +48,7 @@ pub(crate) struct Start {
     environment: Environment,
     resolution: Resolution,
     loaded: Loaded,
+    marks: Marks,
     /// What settings with `as = "file"` are read from.
     files: Vec<OwnedFd>,
 }
@@ -132,6 +134,7 @@ pub(crate) fn prepare(
         environment,
         resolution,
         loaded,
+        marks: Marks::default(),
         files: Vec::new(),
     })
 }
@@ -169,10 +172,11 @@ fn banner(
     project: &Project,
     environment: &Environment,
     resolution: &Resolution,
+    marks: &Marks,
     barrier: &str,
 ) -> String {
     let mut parts = vec![format!("{} settings", resolution.settings.len())];
-    parts.extend(endpoints(project, resolution));
+    parts.extend(endpoints(project, resolution, marks));
     parts.push(barrier.to_owned());
     format!(
         " ringfence: {} ({}) · {} ",
@@ -183,7 +187,7 @@ fn banner(
 }
 
 /// The resources of the manifest, or where there are none, the settings whose value is a URL.
-fn endpoints(project: &Project, resolution: &Resolution) -> Vec<String> {
+fn endpoints(project: &Project, resolution: &Resolution, marks: &Marks) -> Vec<String> {
     const MOST: usize = 4;
     let endpoint_of = |setting: &str| {
         let value = resolution.settings.get(setting)?.value.expose();
@@ -205,8 +209,13 @@ fn endpoints(project: &Project, resolution: &Resolution) -> Vec<String> {
                 .is_secret;
             let endpoint = endpoint_of(resource.setting.as_deref()?)?;
             // The text of a secret that is no address may be anything.
-            (!secret || matches!(endpoint, Endpoint::Network { .. }))
-                .then(|| format!("{} {endpoint}", resource.name))
+            (!secret || matches!(endpoint, Endpoint::Network { .. })).then(|| {
+                format!(
+                    "{} {endpoint}{}",
+                    resource.name,
+                    marks.shown(&resource.name)
+                )
+            })
         });
         resources.collect()
     };
@@ -283,13 +292,20 @@ impl Start {
             let plan = barrier::plan(&around, &command.program, None);
             return explain::print(&plan, demand, agent, wall.json, output);
         }
+        self.marks = data::verify(&self.loaded, &self.environment, &self.resolution)?;
+        let notes = self.marks.notes.iter();
+        notes.for_each(|note| output.say(&without_controls(note)));
+        let demand = quarantine::demand(&self.marks, demand);
         if let Some(ended) = screened::screened(&self, command.redact)? {
             return Ok(ended);
         }
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(command, "no barrier", ambient, output));
         }
-        let plan = barrier::plan(&around, &command.program, command.handed.as_ref());
+        let mut plan = barrier::plan(&around, &command.program, command.handed.as_ref());
+        if !self.marks.quarantined.is_empty() {
+            quarantine::close(&mut plan, &self.loaded, &self.resolution);
+        }
         walled::start(self, &plan, command, demand, wall, ambient, output)
     }
 
@@ -299,6 +315,7 @@ impl Start {
             &self.loaded.project,
             &self.environment,
             &self.resolution,
+            &self.marks,
             barrier,
         )
     }

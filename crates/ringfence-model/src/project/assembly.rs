@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span, spelling};
 use ringfence_syntax::manifest::{EnvironmentEntry, FlagEntry, Manifest, Spanned};
 
-use super::{Parts, Project, Resource, Unread, list};
+use super::{Parts, Project, Unread, list};
 use crate::discover::{self, FileRole};
 use crate::egress::Egress;
 use crate::environment::{Closeness, Environment, Files, Named, named};
 use crate::people::People;
+use crate::resource::{self, Resource};
 use crate::service::{Gateway, Service};
 use crate::setting::{Declaration, is_environment_or_tier};
 use crate::tier::Tier;
@@ -44,7 +45,7 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
             .map(|name| name.value.clone())
             .collect(),
         ports: manifest.ports.clone(),
-        resources: assembly.resources(declarations.as_ref()),
+        resources: assembly.resources(declarations.as_ref(), &environments),
         services: assembly.services(&environments),
         flags: assembly.flags(&environments),
         gateway: assembly.gateway(declarations.as_ref(), &environments),
@@ -137,6 +138,7 @@ impl Assembly<'_> {
             from_host: entry.from_host,
             barrier,
             home: entry.home.as_ref().map(|home| home.value.clone()),
+            disposable: entry.disposable,
             declared: Some(place),
         })
     }
@@ -356,30 +358,44 @@ impl Assembly<'_> {
         }
     }
 
-    fn resources(&mut self, declarations: Option<&BTreeMap<String, Declaration>>) -> Vec<Resource> {
+    fn resources(
+        &mut self,
+        declarations: Option<&BTreeMap<String, Declaration>>,
+        environments: &[Environment],
+    ) -> Vec<Resource> {
         let Some((source, manifest)) = self.parts.manifest else {
             return Vec::new();
         };
-        for (name, declarations) in manifest
-            .resources
-            .iter()
-            .filter_map(|r| Some((r.setting.as_ref()?, declarations?)))
-        {
-            if !declarations.contains_key(&name.value) {
-                let place = Place::new(source, name.span);
-                self.diagnostics.push(undeclared_resource_setting(
-                    &name.value,
-                    place,
-                    declarations,
-                ));
+        for entry in &manifest.resources {
+            let settings = [&entry.setting, &entry.key, &entry.owner];
+            for name in settings.into_iter().flatten() {
+                let Some(declarations) = declarations else {
+                    continue;
+                };
+                if !declarations.contains_key(&name.value) {
+                    let place = Place::new(source, name.span);
+                    self.diagnostics.push(undeclared_resource_setting(
+                        &name.value,
+                        place,
+                        declarations,
+                    ));
+                }
+            }
+            for name in resource::named_environments(entry) {
+                if !is_environment_or_tier(&name.value, environments) {
+                    let place = Place::new(source, name.span);
+                    self.diagnostics.push(unknown_environment_key(
+                        &name.value,
+                        place,
+                        environments,
+                    ));
+                }
             }
         }
-        let resources = manifest.resources.iter().map(|resource| Resource {
-            name: resource.name.value.clone(),
-            kind: text(resource.kind.as_ref()),
-            setting: text(resource.setting.as_ref()),
-        });
-        resources.collect()
+        let resources = manifest.resources.iter();
+        resources
+            .map(|entry| Resource::read(source, entry))
+            .collect()
     }
 
     /// Resources whose traffic goes through the gateway.
@@ -485,6 +501,7 @@ fn found_environment(name: String, tier: Tier) -> Environment {
         from_host: false,
         barrier: None,
         home: None,
+        disposable: false,
         declared: None,
     }
 }

@@ -249,9 +249,39 @@ const RESOURCE: Shape = Shape::Table(&[
     ),
     key("key", Shape::Variable, "the setting that holds its key"),
     key(
+        "owner",
+        Shape::Variable,
+        "the setting with the address of the role that may mark, scrub and load it; the usual one where absent",
+    ),
+    key(
+        "marked",
+        Shape::PerEnvironment(&Shape::Flag),
+        "whether it carries a marker; true for stores, false for `http`, where absent",
+    ),
+    key(
+        "drop",
+        TEXTS,
+        "tables whose rows do something when they are found: sessions, outboxes; they never travel, and `scrub` empties them",
+    ),
+    key(
+        "migrate",
+        TEXTS,
+        "the command that makes its schema; `reset` starts it inside the environment",
+    ),
+    key(
         "sample",
-        Shape::PerEnvironment(&Shape::Any),
+        Shape::PerEnvironment(&SAMPLE),
         "where its data comes from, and how much of it",
+    ),
+    key(
+        "index",
+        INDEX,
+        "of which embeddings its vectors are; written beside the marker, and compared before a start",
+    ),
+    key(
+        "tables",
+        Shape::Map(&TABLE),
+        "what of each table travels in a sample; what is not named does not",
     ),
     key(
         "header",
@@ -338,6 +368,86 @@ const GATEWAY: Shape = Shape::Table(&[
         "allow",
         Shape::List(&Shape::Word(ALLOWANCES)),
         "what a production gateway may do against the rules",
+    ),
+]);
+
+const SAMPLE: Shape = Shape::Table(&[
+    key(
+        "from",
+        Shape::Text,
+        "the environment that it comes from, above in the chain",
+    ),
+    key(
+        "fraction",
+        Shape::Scalar,
+        "how much of each table that says `rows = \"sample\"`: `0.01` or `\"1%\"`",
+    ),
+    key(
+        "key",
+        Shape::Variable,
+        "the setting of the environment above that keys its masks; a key of this user's own where absent",
+    ),
+]);
+
+const INDEX: Shape = Shape::Table(&[
+    key(
+        "model",
+        Shape::PerEnvironment(&Shape::Text),
+        "the model that makes the vectors",
+    ),
+    key(
+        "dimension",
+        Shape::PerEnvironment(&Shape::Integer(1, 65536)),
+        "how many numbers a vector has",
+    ),
+    key(
+        "metric",
+        Shape::Word(&["cosine", "l2", "dot"]),
+        "how vectors are compared",
+    ),
+    key(
+        "endpoint",
+        Shape::Variable,
+        "the setting with the address of an OpenAI-compatible interface that makes vectors: `…/v1`",
+    ),
+    key("key", Shape::Variable, "the setting with the key for it"),
+]);
+
+const TABLE: Shape = Shape::Table(&[
+    key(
+        "rows",
+        Shape::Scalar,
+        "which rows: `sample`, `all`, `none`, `needed`, `\"1%\"`, `\"500 rows\"`; those that others need where absent",
+    ),
+    key(
+        "where",
+        Shape::Text,
+        "a condition in the store's SQL: only these rows are chosen",
+    ),
+    key(
+        "along",
+        TEXTS,
+        "parents that bring their rows of this table: `users`, `users by owner_id cap 5`",
+    ),
+    key(
+        "cut",
+        TEXTS,
+        "references that become null instead of being followed, by their columns",
+    ),
+    key(
+        "follow",
+        TEXTS,
+        "references into the same table that are followed, by their columns",
+    ),
+    key(
+        "columns",
+        Shape::Map(&Shape::Text),
+        "the columns that travel, and as what: `keep`, `email`, `hash:12` …",
+    ),
+    key(
+        "vectors",
+        Shape::Map(&Shape::Text),
+        "columns that are made again from the masked text of another column, by `index`",
     ),
 ]);
 

@@ -116,6 +116,34 @@ impl Edited {
         names.len() != before
     }
 
+    /// Says what becomes of a column in a sample, with a comment behind it; what is said already stays. Says whether it was added.
+    ///
+    /// # Errors
+    /// Where something else stands in the place of one of the tables.
+    pub fn mask(
+        &mut self,
+        resource: &str,
+        (table_name, column): (&str, &str),
+        (rule, comment): (&str, &str),
+    ) -> Result<bool, EditError> {
+        let mut place: &mut dyn TableLike = self.0.as_table_mut();
+        for name in ["resources", resource, "tables", table_name] {
+            place = implied(place, name)?;
+        }
+        // A comment would end what is written between braces.
+        let is_inline = place.get("columns").is_some_and(Item::is_inline_table);
+        let columns = implied(place, "columns")?;
+        if columns.contains_key(column) {
+            return Ok(false);
+        }
+        let mut written = Value::from(rule);
+        if !is_inline {
+            written.decor_mut().set_suffix(format!("  # {comment}"));
+        }
+        columns.insert(column, Item::Value(written));
+        Ok(true)
+    }
+
     /// The changed text.
     #[must_use]
     pub fn text(&self) -> String {
@@ -140,6 +168,23 @@ fn table<'a>(
         .ok_or_else(|| EditError::Shape(name.to_owned()))
 }
 
+/// A table whose own head need not be written.
+fn implied<'a>(
+    parent: &'a mut dyn TableLike,
+    name: &str,
+) -> Result<&'a mut dyn TableLike, EditError> {
+    let new = || {
+        let mut table = Table::new();
+        table.set_implicit(true);
+        Item::Table(table)
+    };
+    parent
+        .entry(name)
+        .or_insert_with(new)
+        .as_table_like_mut()
+        .ok_or_else(|| EditError::Shape(name.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +193,24 @@ mod tests {
         let mut edited = Edited::parse(before).unwrap();
         change(&mut edited);
         assert_eq!(edited.text(), expected);
+    }
+
+    #[test]
+    fn masks_are_added_and_what_is_said_stays() {
+        check(
+            "[resources.db]\nsetting = \"A\" # its address\n\n[resources.db.tables.users]\ncolumns = { id = \"keep\" }\n",
+            |edited| {
+                let mut mask = |table, column| {
+                    edited
+                        .mask("db", (table, column), ("email", "likely"))
+                        .unwrap()
+                };
+                assert!(!mask("users", "id"));
+                assert!(mask("users", "mail"));
+                assert!(mask("orders", "to") && !mask("orders", "to"));
+            },
+            "[resources.db]\nsetting = \"A\" # its address\n\n[resources.db.tables.users]\ncolumns = { id = \"keep\" , mail = \"email\" }\n\n[resources.db.tables.orders.columns]\nto = \"email\"  # likely\n",
+        );
     }
 
     #[test]

@@ -6,8 +6,9 @@ use toml_edit::{Document, Item, TableLike, TomlError, Value};
 use super::definition::MANIFEST;
 use super::validate::{self, key_span, span_of};
 use super::{
-    AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, Manifest, Parsed, PerEnvironment,
-    ResourceEntry, SecretsEntry, SettingEntry, Spanned, ValueSource, excerpt, flag, service,
+    AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, IndexEntry, Manifest, Parsed,
+    PerEnvironment, ResourceEntry, SampleEntry, SecretsEntry, SettingEntry, Spanned, TableEntry,
+    ValueSource, excerpt, flag, service,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -154,6 +155,9 @@ fn environment((name, item): (Spanned<String>, &Item)) -> EnvironmentEntry {
             .is_some_and(|from| from.value == "host"),
         barrier: table.and_then(|table| text(table, "barrier")),
         home: table.and_then(|table| text(table, "home")),
+        disposable: table
+            .and_then(|table| table.get("disposable")?.as_bool())
+            .unwrap_or(false),
     }
 }
 
@@ -220,6 +224,85 @@ fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
         kind: table.and_then(|table| text(table, "kind")),
         setting: table.and_then(|table| text(table, "setting")),
         service: table.map(service::service).unwrap_or_default(),
+        key: table.and_then(|table| text(table, "key")),
+        owner: table.and_then(|table| text(table, "owner")),
+        marked: table
+            .and_then(|table| table.get("marked"))
+            .map(|item| per_environment(item, Item::as_bool))
+            .unwrap_or_default(),
+        drop: table
+            .and_then(|table| texts(table, "drop"))
+            .unwrap_or_default(),
+        migrate: table
+            .and_then(|table| texts(table, "migrate"))
+            .unwrap_or_default(),
+        sample: table
+            .and_then(|table| table.get("sample"))
+            .map(|item| per_environment(item, sample))
+            .unwrap_or_default(),
+        index: table.and_then(|table| index(table.get("index")?)),
+        tables: table
+            .into_iter()
+            .flat_map(|table| entries(table, "tables"))
+            .map(table_entry)
+            .collect(),
+    }
+}
+
+fn index(item: &Item) -> Option<IndexEntry> {
+    let table = item.as_table_like()?;
+    let text_of = |item: &Item| item.as_str().map(str::to_owned);
+    Some(IndexEntry {
+        model: table
+            .get("model")
+            .map(|item| per_environment(item, text_of))
+            .unwrap_or_default(),
+        dimension: table
+            .get("dimension")
+            .map(|item| per_environment(item, Item::as_integer))
+            .unwrap_or_default(),
+        metric: text(table, "metric").map(|metric| metric.value),
+        endpoint: text(table, "endpoint"),
+        key: text(table, "key"),
+    })
+}
+
+fn sample(item: &Item) -> Option<SampleEntry> {
+    let table = item.as_table_like()?;
+    Some(SampleEntry {
+        from: text(table, "from"),
+        fraction: table.get("fraction").and_then(scalar),
+        key: text(table, "key"),
+    })
+}
+
+fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
+    let table = item.as_table_like();
+    let list = |key: &str| {
+        table
+            .and_then(|table| texts(table, key))
+            .unwrap_or_default()
+    };
+    let columns = table
+        .into_iter()
+        .flat_map(|table| entries(table, "columns"));
+    let vectors = table
+        .into_iter()
+        .flat_map(|table| entries(table, "vectors"));
+    let column = |(name, item): (Spanned<String>, &Item)| {
+        let value = item.as_str()?.to_owned();
+        let span = span_of(item)?;
+        Some((name, Spanned { value, span }))
+    };
+    TableEntry {
+        rows: table.and_then(|table| table.get("rows")).and_then(scalar),
+        filter: table.and_then(|table| text(table, "where")),
+        along: list("along"),
+        cut: list("cut"),
+        follow: list("follow"),
+        columns: columns.filter_map(column).collect(),
+        vectors: vectors.filter_map(column).collect(),
+        name,
     }
 }
 

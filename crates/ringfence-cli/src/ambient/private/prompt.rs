@@ -12,16 +12,20 @@ use zeroize::Zeroizing;
 
 /// Waits for Enter at the terminal; no where there is none.
 pub(crate) fn ask_enter(prompt: &str) -> bool {
+    ask_shown(prompt).is_some()
+}
+
+/// A line typed at the terminal, which shows it; nothing where there is no terminal.
+pub(crate) fn ask_shown(prompt: &str) -> Option<String> {
     let terminal = fs::OpenOptions::new()
         .read(true)
         .write(true)
-        .open("/dev/tty");
-    let Ok(terminal) = terminal else { return false };
+        .open("/dev/tty")
+        .ok()?;
     let _ = write!(&terminal, "{prompt} ");
     let mut line = String::new();
-    io::BufReader::new(&terminal)
-        .read_line(&mut line)
-        .is_ok_and(|length| length > 0)
+    let length = io::BufReader::new(&terminal).read_line(&mut line).ok()?;
+    (length > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Asks on the terminal for something that is not shown; nothing where there is no terminal.

@@ -1,0 +1,22 @@
+//! Markers, samples and what guards them, by the real binary against real stores on the loopback.
+//!
+//! `RINGFENCE_TEST_REQUIRES` names what must be here (`postgres`, `redis`, `valkey`); what is missing otherwise is skipped, visibly.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test"
+)]
+
+mod canary;
+mod guards;
+mod markers;
+mod matrix;
+mod samples;
+mod servers;
+mod vectors;
+#[path = "../cli/world.rs"]
+#[expect(dead_code, reason = "shared with the tests of the command line")]
+mod world;

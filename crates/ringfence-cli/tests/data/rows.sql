@@ -1,0 +1,10 @@
+INSERT INTO orgs SELECT g, 'canary-org-' || g, NULL FROM generate_series(1, :scale) g;
+INSERT INTO users SELECT g, (g * 7919::bigint) % :scale + 1, CASE WHEN g % 3 = 0 THEN g / 3 END, 'canary' || g || '@customers.example', 'Canaria Canary' || g, g % 5 <> 0 FROM generate_series(1, :scale * 10) g;
+UPDATE orgs SET owner_id = owner FROM (SELECT org_id, min(id) AS owner FROM users GROUP BY 1) o WHERE org_id = orgs.id;
+INSERT INTO products SELECT g, 'product ' || g, g % 1000 + 0.99 FROM generate_series(1, 1000) g;
+INSERT INTO orders SELECT g, (g * 104729::bigint) % (:scale * 10) + 1, timestamptz '2026-01-01 00:00+00' + g * interval '7 s', CASE WHEN g % 4 = 0 THEN 'canary note of order ' || g || E'\twith\n\\odd signs' END, g % 100000 / 100.0 FROM generate_series(1, :scale * 40) g;
+INSERT INTO items SELECT o, l, (o * 31 + l) % 1000 + 1, l FROM generate_series(1, :scale * 40) o, generate_series(1, 2) l;
+INSERT INTO returns (order_id, line, reason) SELECT g * 4, 1, 'canary reason ' || g FROM generate_series(1, :scale * 5) g;
+INSERT INTO sessions SELECT 'canary-session-' || g, g, 'canary-token-' || g FROM generate_series(1, :scale * 5) g;
+INSERT INTO outbox (body) VALUES ('canary outbox');
+ANALYZE;

@@ -1,0 +1,63 @@
+//! Drops a store and makes it again, empty: for environments whose data may be destroyed.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use crate::address::{self, Kind, Target};
+use crate::store::postgres::{self as pg, Postgres};
+use crate::store::sqlite::Sqlite;
+use crate::store::{self, StoreError};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Drops what is there, connections and all, and makes it again.
+///
+/// # Errors
+///
+/// Where the role may not, or the kind of store is only used by others.
+pub fn make(target: &Target) -> Result<(), StoreError> {
+    match target.kind {
+        Kind::Postgres => database(target),
+        Kind::Sqlite => file(target),
+        Kind::Redis => store::redis::Redis::open(target, PATIENCE)?.empty(),
+        Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
+            "it cannot be made anew from here".to_owned(),
+        )),
+    }
+}
+
+/// Made by the same owner with the same encoding and locale; the settings of the old one go with it.
+fn database(target: &Target) -> Result<(), StoreError> {
+    let name = address::postgres(&target.value, PATIENCE)?
+        .config
+        .get_dbname()
+        .map(str::to_owned)
+        .ok_or(address::AddressError::Unreadable)?;
+    let mut store = Postgres::beside(target, PATIENCE)?;
+    let client = store.client();
+    let mut make = || -> Result<(), postgres::Error> {
+        let create = "SELECT pg_catalog.format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
+            datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)
+            FROM pg_catalog.pg_database WHERE datname = $1";
+        let statement: Option<String> = client.query_opt(create, &[&name])?.map(|row| row.get(0));
+        let quoted = pg::quoted_whole(&name);
+        let statement = statement.unwrap_or_else(|| format!("CREATE DATABASE {quoted}"));
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))?;
+        client.batch_execute(&statement)
+    };
+    make().map_err(|error| pg::refused(&error))
+}
+
+fn file(target: &Target) -> Result<(), StoreError> {
+    let store = Sqlite::open(target)?;
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(store.beside(ending)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::Refused(error.to_string()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Makes a sample: plans, chooses, masks, and writes the artifact.
+
+use std::io::Write;
+
+use ringfence_mask::closure::{self, Plan, Treatment};
+use ringfence_mask::key::Key as Secret;
+use ringfence_mask::mask::{Cell, MaskedRow, Masking, TableMasker};
+use ringfence_mask::rule::{Rules, digest};
+use ringfence_mask::schema::{Kind, Table, Value};
+
+use super::artifact::Writer;
+use super::choice::{self, Chosen, identity};
+use super::source::{Key, Scan, Source};
+use super::{Manifest, SampleError, TableManifest};
+
+/// What is told while rows are written: the table, and how many rows of all were.
+pub type Progress<'a> = dyn FnMut(&str, u64) + 'a;
+
+/// A plan of a store's tables.
+///
+/// # Errors
+///
+/// Where the store cannot be asked, or the rules make no plan or do not cover it.
+pub fn plan(tables: &[Table], rules: &Rules) -> Result<Plan, SampleError> {
+    closure::plan(tables, rules).map_err(SampleError::Plan)
+}
+
+/// Writes a sample of `source`. `manifest` says whose it is; what is found on the way is filled in.
+///
+/// # Errors
+///
+/// Where the store cannot be asked, the rules do not fit, a value cannot be masked, or the artifact cannot be written.
+pub fn create<W: Write>(
+    source: &mut dyn Source,
+    rules: &Rules,
+    secret: &Secret,
+    mut manifest: Manifest,
+    (output, progress): (W, &mut Progress<'_>),
+) -> Result<(Manifest, W), SampleError> {
+    let tables = source.tables()?;
+    let plan = plan(&tables, rules)?;
+    let travelling: Vec<&Table> = plan
+        .tables
+        .iter()
+        .filter_map(|planned| tables.iter().find(|table| table.name == planned.name))
+        .collect();
+    let masking = Masking::new(&travelling, rules, secret).map_err(SampleError::Cover)?;
+    let maskers: Vec<TableMasker> = travelling
+        .iter()
+        .filter_map(|table| masking.table(&table.name))
+        .collect();
+    manifest.rules = digest(rules);
+    manifest.key = secret.name();
+    source.snapshot().clone_into(&mut manifest.snapshot);
+    let listed = travelling.iter().zip(&maskers);
+    manifest.tables = listed
+        .map(|(table, masker)| table_manifest(table, masker, &plan))
+        .collect();
+    let chosen = choice::choose(source, &tables, (&plan, rules), secret)?;
+    let mut writing = Writing {
+        writer: Writer::new(output, manifest)?,
+        rows: 0,
+        progress,
+    };
+    for (place, (table, masker)) in travelling.iter().zip(maskers).enumerate() {
+        let Some(chosen) = chosen.get(table.name.as_str()) else {
+            continue;
+        };
+        writing.writer.table(place)?;
+        let nulls = cut(&plan, &table.name, &masker);
+        writing.table(source, table, (chosen, masker, &nulls))?;
+    }
+    writing.writer.finish()
+}
+
+fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableManifest {
+    let later = plan
+        .edges
+        .iter()
+        .filter(|edge| edge.child == table.name && edge.treatment == Treatment::Later);
+    TableManifest {
+        name: table.name.clone(),
+        columns: masker.writes().to_vec(),
+        later: later.flat_map(|edge| edge.columns.clone()).collect(),
+        key: identity(table).to_vec(),
+        rows: 0,
+    }
+}
+
+/// Which of the columns that are written become null, because what they point to does not travel.
+fn cut(plan: &Plan, table: &str, masker: &TableMasker) -> Vec<bool> {
+    let mut cut = Vec::new();
+    for edge in plan.edges.iter().filter(|edge| edge.child == table) {
+        if let Treatment::Cut { columns, .. } = &edge.treatment {
+            cut.extend(columns);
+        }
+    }
+    let columns = masker.writes().iter();
+    columns.map(|column| cut.contains(&column)).collect()
+}
+
+struct Writing<'a, 'b, W: Write> {
+    writer: Writer<W>,
+    rows: u64,
+    progress: &'a mut Progress<'b>,
+}
+
+impl<W: Write> Writing<'_, '_, W> {
+    fn table(
+        &mut self,
+        source: &mut dyn Source,
+        table: &Table,
+        (chosen, mut masker, nulls): (&Chosen, TableMasker, &[bool]),
+    ) -> Result<(), SampleError> {
+        let reads = masker.reads().to_vec();
+        let kinds: Vec<Option<Kind>> = masker
+            .writes()
+            .iter()
+            .map(|name| table.column(name).map(|column| column.kind.clone()))
+            .collect();
+        let mut masked = MaskedRow::default();
+        let mut row = |values: &[Value<'_>]| {
+            masker.mask(values, &mut masked)?;
+            self.row(values, &masked, (nulls, &kinds))?;
+            self.rows += 1;
+            (self.progress)(&table.name, self.rows);
+            Ok(())
+        };
+        if chosen.is_whole {
+            let scan = Scan {
+                table,
+                columns: &reads,
+                filter: None,
+                is_ordered: true,
+            };
+            return source.scan(&scan, &mut row);
+        }
+        let keys: Vec<&Key> = chosen.keys.values().collect();
+        source.fetch(table, (identity(table), &keys), &reads, &mut row)
+    }
+
+    fn row(
+        &mut self,
+        values: &[Value<'_>],
+        masked: &MaskedRow,
+        (nulls, kinds): (&[bool], &[Option<Kind>]),
+    ) -> Result<(), SampleError> {
+        let cells = masked.cells().zip(nulls).zip(kinds);
+        let texts: Vec<Option<Box<str>>> = cells
+            .map(|((cell, is_cut), kind)| match cell {
+                _ if *is_cut => None,
+                Cell::Null => None,
+                Cell::Original(place) => {
+                    choice::text(values.get(place).copied().unwrap_or(Value::Null))
+                }
+                Cell::Text(digits) if *kind == Some(Kind::Bytes) => {
+                    Some(format!("\\x{digits}").into())
+                }
+                Cell::Text(text) => Some(text.into()),
+            })
+            .collect();
+        self.writer.row(texts.iter().map(Option::as_deref))
+    }
+}

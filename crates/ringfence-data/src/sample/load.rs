@@ -1,0 +1,76 @@
+//! Puts a sample into a store: in one transaction, so that the store is as it was or has all of it.
+
+mod postgres;
+mod sqlite;
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use super::create::Progress;
+use super::{Manifest, SampleError};
+use crate::address::{Kind, Target};
+use crate::store::StoreError;
+use crate::vectors::{Embedder, Index, Remade};
+
+/// What becomes of rows that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Present {
+    /// A table that has any refuses the load.
+    Refuses,
+    /// They make room.
+    GivesWay,
+}
+
+/// Columns of vectors that are made again from masked text, and by what.
+pub struct Vectors<'a> {
+    /// The columns.
+    pub columns: &'a [Remade],
+    /// What makes them.
+    pub embedder: &'a Embedder,
+}
+
+/// Loads an artifact, and writes its manifest beside the store's marker.
+///
+/// # Errors
+///
+/// Where the artifact is none, a table or column of it is missing, rows are in the way, or a constraint does not hold. Nothing is
+/// changed then.
+pub fn load(
+    target: &Target,
+    artifact: impl BufRead,
+    (present, vectors): (Present, Option<Vectors<'_>>),
+    progress: &mut Progress<'_>,
+) -> Result<Manifest, SampleError> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    match target.kind {
+        Kind::Postgres => postgres::load(target, artifact, (present, vectors), PATIENCE, progress),
+        Kind::Sqlite => sqlite::load(target, artifact, (present, vectors), progress),
+        Kind::Redis | Kind::Qdrant | Kind::Http => {
+            Err(StoreError::NotWritable("only tables can be loaded".to_owned()).into())
+        }
+    }
+}
+
+fn in_the_way(table: &str) -> SampleError {
+    SampleError::Target(format!("`{table}` has rows already; nothing was changed"))
+}
+
+/// Of which embeddings the vectors are that were made again.
+fn corpus(vectors: &Vectors<'_>, manifest: &Manifest) -> String {
+    let index = Index {
+        corpus: manifest.digest.clone(),
+        ..vectors.embedder.index().clone()
+    };
+    index.written()
+}
+
+fn no_vectors(remade: &Remade, kind: &str) -> SampleError {
+    SampleError::Target(format!(
+        "`{}.{}` is of the type `{kind}`, which holds no vectors",
+        remade.table, remade.column
+    ))
+}
+
+fn kept(manifest: &Manifest) -> Result<String, SampleError> {
+    Ok(serde_json::to_string(manifest).map_err(std::io::Error::from)?)
+}

@@ -1,0 +1,310 @@
+//! Into PostgreSQL: COPY as the artifact has it. The target's own triggers stay silent, its constraints do not.
+
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use postgres::Transaction;
+
+use super::super::artifact::{Part, Reader};
+use super::super::create::Progress;
+use super::super::{Manifest, SampleError, TableManifest};
+use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
+use crate::address::Target;
+use crate::store::StoreError;
+use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
+use crate::vectors::{self, Embedder, Remade};
+
+pub(super) fn load(
+    target: &Target,
+    artifact: impl BufRead,
+    (present, vectors): (Present, Option<Vectors<'_>>),
+    patience: Duration,
+    progress: &mut Progress<'_>,
+) -> Result<Manifest, SampleError> {
+    let (mut reader, begun) = Reader::new(artifact)?;
+    let mut store = Postgres::open(target, patience)?;
+    let mut transaction = store.client().transaction().map_err(lost)?;
+    prepare(&mut transaction, &begun, present)?;
+    let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
+    for (place, table) in begun.tables.iter().enumerate() {
+        finish(&mut transaction, place, table)?;
+    }
+    if let Some(vectors) = &vectors {
+        for remade in vectors.columns {
+            remake(&mut transaction, remade, vectors.embedder)?;
+        }
+        let corpus = corpus(vectors, &manifest);
+        transaction
+            .execute("UPDATE ringfence.marker SET vectors = $1", &[&corpus])
+            .map_err(lost)?;
+    }
+    let marked = transaction
+        .execute(
+            "UPDATE ringfence.marker SET sample = $1",
+            &[&kept(&manifest)?],
+        )
+        .map_err(lost)?;
+    if marked != 1 {
+        return Err(SampleError::Target("the target has no marker".to_owned()));
+    }
+    transaction.commit().map_err(lost)?;
+    Ok(manifest)
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where errors are mapped"
+)]
+fn lost(error: postgres::Error) -> SampleError {
+    let detail = error.as_db_error().and_then(|said| {
+        // The detail of a broken constraint quotes the row, so only its name is told.
+        Some(format!("{}: `{}`", said.message(), said.constraint()?))
+    });
+    match detail {
+        Some(told) => StoreError::Refused(told).into(),
+        None => refused(&error).into(),
+    }
+}
+
+/// Makes room, keeps triggers silent, and lets constraints wait where they can.
+fn prepare(
+    transaction: &mut Transaction<'_>,
+    manifest: &Manifest,
+    present: Present,
+) -> Result<(), SampleError> {
+    for table in &manifest.tables {
+        let name = quoted(&table.name);
+        let row = transaction
+            .query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&name])
+            .map_err(lost)?;
+        if !row.get::<_, bool>(0) {
+            let message = format!("the target has no table `{}`", table.name);
+            return Err(SampleError::Target(message));
+        }
+        let any = format!("SELECT EXISTS (SELECT FROM {name})");
+        let row = transaction.query_one(&any, &[]).map_err(lost)?;
+        if present == Present::Refuses && row.get(0) {
+            return Err(in_the_way(&table.name));
+        }
+    }
+    let names: Vec<String> = manifest
+        .tables
+        .iter()
+        .map(|table| quoted(&table.name))
+        .collect();
+    let mut statements = String::from("SET CONSTRAINTS ALL DEFERRED;");
+    if present == Present::GivesWay && !names.is_empty() {
+        let mut gone = names.clone();
+        gone.extend(dependents(transaction, &names)?);
+        statements.push_str(&format!("TRUNCATE {};", gone.join(", ")));
+    }
+    for name in &names {
+        statements.push_str(&format!("ALTER TABLE {name} DISABLE TRIGGER USER;"));
+    }
+    transaction.batch_execute(&statements).map_err(lost)
+}
+
+/// The tables that do not travel and point to those that do. They have to be empty: their rows would point to nothing.
+fn dependents(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+) -> Result<Vec<String>, SampleError> {
+    let query = "\
+WITH RECURSIVE given AS (SELECT name::regclass::oid AS oid FROM pg_catalog.unnest($1::text[]) name),
+    found AS (SELECT oid FROM given UNION SELECT f.conrelid FROM pg_catalog.pg_constraint f JOIN found ON f.confrelid = found.oid WHERE f.contype = 'f')
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM found JOIN pg_catalog.pg_class c USING (oid)
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE found.oid NOT IN (SELECT given.oid FROM given)";
+    let rows = transaction.query(query, &[&names]).map_err(lost)?;
+    let tables: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for table in &tables {
+        let any = format!("SELECT EXISTS (SELECT FROM {table})");
+        if transaction.query_one(&any, &[]).map_err(lost)?.get(0) {
+            let message =
+                format!("`{table}` has rows that point to rows that would go; empty it first");
+            return Err(SampleError::Target(message));
+        }
+    }
+    Ok(tables)
+}
+
+/// Where the rows of a table go first: aside, where some of its columns have to wait for other tables.
+fn destination(place: usize, table: &TableManifest) -> String {
+    if table.later.is_empty() {
+        quoted(&table.name)
+    } else {
+        format!("pg_temp.ringfence_{place}")
+    }
+}
+
+fn columns(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| quoted_whole(name)).collect();
+    quoted.join(", ")
+}
+
+fn rows(
+    transaction: &mut Transaction<'_>,
+    reader: &mut Reader<impl BufRead>,
+    manifest: &Manifest,
+    progress: &mut Progress<'_>,
+) -> Result<Manifest, SampleError> {
+    let mut next = match reader.part()? {
+        Part::Table(place) => Some(place),
+        Part::Row(_) => return Err(SampleError::Artifact("a row of it is of no table")),
+        Part::End(whole) => return Ok(*whole),
+    };
+    let mut count = 0;
+    let mut whole = None;
+    while let Some(place) = next.take() {
+        let table = manifest
+            .tables
+            .get(place)
+            .ok_or(SampleError::Artifact("a table of it is damaged"))?;
+        if !table.later.is_empty() {
+            let aside = format!(
+                "CREATE TEMPORARY TABLE ringfence_{place} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
+                columns(&table.columns),
+                quoted(&table.name)
+            );
+            transaction.batch_execute(&aside).map_err(lost)?;
+        }
+        let copy = format!(
+            "COPY {} ({}) FROM STDIN",
+            destination(place, table),
+            columns(&table.columns)
+        );
+        let mut writer = transaction.copy_in(&copy).map_err(lost)?;
+        loop {
+            match reader.part()? {
+                Part::Row(line) => {
+                    writer.write_all(line).map_err(copy_error)?;
+                    count += 1;
+                    progress(&table.name, count);
+                }
+                Part::Table(place) => {
+                    next = Some(place);
+                    break;
+                }
+                Part::End(manifest) => {
+                    whole = Some(*manifest);
+                    break;
+                }
+            }
+        }
+        writer.finish().map_err(lost)?;
+        if !table.later.is_empty() {
+            insert(transaction, place, table)?;
+        }
+    }
+    whole.ok_or(SampleError::Artifact("it was cut off"))
+}
+
+fn copy_error(error: std::io::Error) -> SampleError {
+    match error.downcast::<postgres::Error>() {
+        Ok(error) => lost(error),
+        Err(error) => StoreError::Unreachable(error.to_string()).into(),
+    }
+}
+
+/// Brings the rows over, without what has to wait.
+fn insert(
+    transaction: &mut Transaction<'_>,
+    place: usize,
+    table: &TableManifest,
+) -> Result<(), SampleError> {
+    let now = table
+        .columns
+        .iter()
+        .filter(|name| !table.later.contains(name));
+    let now = columns(&now.cloned().collect::<Vec<_>>());
+    let statement = format!(
+        "INSERT INTO {} ({now}) OVERRIDING SYSTEM VALUE SELECT {now} FROM {}",
+        quoted(&table.name),
+        destination(place, table)
+    );
+    transaction.batch_execute(&statement).map_err(lost)
+}
+
+/// Makes a column of vectors again from another column's text, which has been masked.
+fn remake(
+    transaction: &mut Transaction<'_>,
+    remade: &Remade,
+    embedder: &Embedder,
+) -> Result<(), SampleError> {
+    let name = quoted(&remade.table);
+    let kind = "SELECT pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND NOT attisdropped";
+    let row = transaction
+        .query_opt(kind, &[&name, &remade.column])
+        .map_err(lost)?;
+    let missing = || {
+        let message = format!(
+            "`{}` of the target has no column `{}`",
+            remade.table, remade.column
+        );
+        SampleError::Target(message)
+    };
+    let kind: String = row.ok_or_else(missing)?.get(0);
+    let (column, of) = (quoted_whole(&remade.column), quoted_whole(&remade.of));
+    let texts =
+        format!("SELECT ctid::text, {of}::text FROM {name} WHERE {of} IS NOT NULL ORDER BY ctid");
+    let texts = transaction.prepare(&texts).map_err(lost)?;
+    let set = format!("UPDATE {name} SET {column} = $1::text::{kind} WHERE ctid = $2::text::tid");
+    let set = transaction.prepare(&set).map_err(lost)?;
+    let portal = transaction.bind(&texts, &[]).map_err(lost)?;
+    let most = i32::try_from(vectors::AT_ONCE).unwrap_or(i32::MAX);
+    loop {
+        let rows = transaction.query_portal(&portal, most).map_err(lost)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = rows.iter().map(|row| row.get(1)).collect();
+        for (row, vector) in rows.iter().zip(embedder.embed(&texts)?) {
+            let place: String = row.get(0);
+            let vector =
+                vectors::spelled(&vector, &kind).ok_or_else(|| no_vectors(remade, &kind))?;
+            transaction
+                .execute(&set, &[&vector, &place])
+                .map_err(lost)?;
+        }
+    }
+}
+
+/// Sets what had to wait, lets triggers speak again, and moves sequences behind the largest number.
+fn finish(
+    transaction: &mut Transaction<'_>,
+    place: usize,
+    table: &TableManifest,
+) -> Result<(), SampleError> {
+    let name = quoted(&table.name);
+    if !table.later.is_empty() {
+        let set = table.later.iter().map(|column| {
+            let column = quoted_whole(column);
+            format!("{column} = s.{column}")
+        });
+        let same = table.key.iter().map(|column| {
+            let column = quoted_whole(column);
+            format!("t.{column} = s.{column}")
+        });
+        let statement = format!(
+            "UPDATE {name} t SET {} FROM {} s WHERE {}",
+            set.collect::<Vec<_>>().join(", "),
+            destination(place, table),
+            same.collect::<Vec<_>>().join(" AND ")
+        );
+        transaction.batch_execute(&statement).map_err(lost)?;
+    }
+    let sequences = "SELECT a.attname::text, pg_catalog.pg_get_serial_sequence($1, a.attname) FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped AND pg_catalog.pg_get_serial_sequence($1, a.attname) IS NOT NULL";
+    for row in transaction.query(sequences, &[&name]).map_err(lost)? {
+        let (column, sequence): (String, String) = (row.get(0), row.get(1));
+        let column = quoted_whole(&column);
+        let set = format!(
+            "SELECT pg_catalog.setval($1::text::regclass, max({column})) FROM {name} HAVING max({column}) > 0"
+        );
+        transaction.query(&set, &[&sequence]).map_err(lost)?;
+    }
+    // A constraint that waits keeps a table from being altered, so it is looked at now.
+    let statements = format!(
+        "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {name} ENABLE TRIGGER USER; SET CONSTRAINTS ALL DEFERRED"
+    );
+    transaction.batch_execute(&statements).map_err(lost)
+}

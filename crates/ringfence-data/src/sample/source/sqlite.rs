@@ -1,0 +1,227 @@
+//! SQLite: one transaction that reads; the file is opened without the right to write.
+
+use std::collections::BTreeMap;
+
+use ringfence_mask::schema::{Column, ForeignKey, Kind, Table, Value};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params_from_iter};
+
+use super::super::SampleError;
+use super::{Key, Row, Scan, Source};
+use crate::address::Target;
+use crate::store::sqlite::{self, quoted, refused};
+
+/// A file with its snapshot.
+pub(super) struct Sqlite {
+    connection: Connection,
+}
+
+const TABLES: &str = "\
+SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'ringfence_marker'
+ORDER BY name";
+
+impl Sqlite {
+    pub(super) fn open(target: &Target) -> Result<Self, SampleError> {
+        let connection = sqlite::Sqlite::open(target)?.reader()?;
+        // The first question after this takes the snapshot.
+        let begin = connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
+        begin.map_err(|error| refused(&error))?;
+        Ok(Self { connection })
+    }
+
+    fn read_tables(&self) -> rusqlite::Result<Vec<Table>> {
+        let mut statement = self.connection.prepare(TABLES)?;
+        let names: rusqlite::Result<Vec<String>> =
+            statement.query_map([], |row| row.get(0))?.collect();
+        names?.into_iter().map(|name| self.table(name)).collect()
+    }
+
+    fn table(&self, name: String) -> rusqlite::Result<Table> {
+        let (columns, primary_key) = self.columns(&name)?;
+        let count = format!("SELECT count(*) FROM {}", quoted(&name));
+        let rows: i64 = self.connection.query_row(&count, [], |row| row.get(0))?;
+        Ok(Table {
+            unique: self.unique(&name)?,
+            foreign_keys: self.references(&name)?,
+            rows: u64::try_from(rows).ok(),
+            bytes: None,
+            columns,
+            primary_key,
+            name,
+        })
+    }
+
+    fn columns(&self, table: &str) -> rusqlite::Result<(Vec<Column>, Vec<String>)> {
+        let query = "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid";
+        let mut statement = self.connection.prepare(query)?;
+        let mut key: Vec<(i64, String)> = Vec::new();
+        let rows = statement.query_map([table], |row| {
+            let place: i64 = row.get(4)?;
+            let hidden: i64 = row.get(5)?;
+            let name: String = row.get(0)?;
+            let declared: String = row.get(1)?;
+            Ok((
+                place,
+                Column {
+                    kind: Kind::read(&declared),
+                    nullable: !row.get::<_, bool>(2)? && place == 0,
+                    default: row.get(3)?,
+                    generated: hidden > 1,
+                    name,
+                },
+            ))
+        })?;
+        let mut columns = Vec::new();
+        for row in rows {
+            let (place, column) = row?;
+            if place > 0 {
+                key.push((place, column.name.clone()));
+            }
+            columns.push(column);
+        }
+        key.sort_unstable();
+        // `INTEGER PRIMARY KEY` is the row's own number: it has one without being given any.
+        if let [(_, only)] = key.as_slice()
+            && let Some(column) = columns.iter_mut().find(|column| column.name == *only)
+        {
+            column.default |= matches!(column.kind, Kind::Integer(_));
+        }
+        Ok((columns, key.into_iter().map(|(_, name)| name).collect()))
+    }
+
+    fn unique(&self, table: &str) -> rusqlite::Result<Vec<Vec<String>>> {
+        let query =
+            "SELECT l.name, i.name FROM pragma_index_list(?1) l, pragma_index_info(l.name) i
+            WHERE l.\"unique\" AND NOT l.partial AND l.origin <> 'pk' ORDER BY l.seq, i.seqno";
+        let mut statement = self.connection.prepare(query)?;
+        let mut sets: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
+        let mut rows = statement.query([table])?;
+        while let Some(row) = rows.next()? {
+            sets.entry(row.get(0)?).or_default().push(row.get(1)?);
+        }
+        // A part that is an expression has no name.
+        let named = sets
+            .into_values()
+            .filter_map(|set| set.into_iter().collect());
+        Ok(named.collect())
+    }
+
+    fn references(&self, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {
+        let query = "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq";
+        let mut statement = self.connection.prepare(query)?;
+        let mut rows = statement.query([table])?;
+        let mut references: BTreeMap<i64, ForeignKey> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let reference = references.entry(row.get(0)?).or_default();
+            reference.parent = row.get(1)?;
+            reference.deferrable = true;
+            reference.columns.push(row.get(2)?);
+            reference
+                .referenced
+                .extend(row.get::<_, Option<String>>(3)?);
+        }
+        let mut references: Vec<ForeignKey> = references.into_values().collect();
+        for reference in &mut references {
+            // Names of tables differ in case alone only by mistake, and a reference without columns means the primary key.
+            if reference.referenced.is_empty() {
+                reference.referenced = self.columns(&reference.parent)?.1;
+            }
+        }
+        Ok(references)
+    }
+}
+
+/// A value as it is kept; text that is no UTF-8 is passed as bytes.
+pub(crate) fn value(value: ValueRef<'_>) -> Value<'_> {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(bytes) => {
+            std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text)
+        }
+        ValueRef::Blob(bytes) => Value::Bytes(bytes),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    quoted.join(", ")
+}
+
+fn each(rows: &mut rusqlite::Rows<'_>, width: usize, row: &mut Row<'_>) -> Result<(), SampleError> {
+    while let Some(found) = rows.next().map_err(|error| refused(&error))? {
+        let values: rusqlite::Result<Vec<Value<'_>>> = (0..width)
+            .map(|place| found.get_ref(place).map(value))
+            .collect();
+        row(&values.map_err(|error| refused(&error))?)?;
+    }
+    Ok(())
+}
+
+impl Source for Sqlite {
+    fn tables(&mut self) -> Result<Vec<Table>, SampleError> {
+        self.read_tables().map_err(|error| refused(&error).into())
+    }
+
+    fn snapshot(&self) -> &str {
+        ""
+    }
+
+    fn scan(&mut self, scan: &Scan<'_>, row: &mut Row<'_>) -> Result<(), SampleError> {
+        let filter = scan
+            .filter
+            .map_or_else(String::new, |filter| format!(" WHERE ({filter}\n)"));
+        let order = if scan.is_ordered && !scan.table.primary_key.is_empty() {
+            format!(" ORDER BY {}", list(&scan.table.primary_key))
+        } else {
+            String::new()
+        };
+        let table = quoted(&scan.table.name);
+        // A table of which no column is read still has rows.
+        let columns = if scan.columns.is_empty() {
+            "1".to_owned()
+        } else {
+            list(scan.columns)
+        };
+        let query = format!("SELECT {columns} FROM {table}{filter}{order}");
+        let mut statement = self
+            .connection
+            .prepare(&query)
+            .map_err(|error| refused(&error))?;
+        let mut rows = statement.query([]).map_err(|error| refused(&error))?;
+        each(&mut rows, scan.columns.len(), row)
+    }
+
+    fn fetch(
+        &mut self,
+        table: &Table,
+        (by, keys): (&[String], &[&Key]),
+        columns: &[String],
+        row: &mut Row<'_>,
+    ) -> Result<(), SampleError> {
+        let matching: Vec<String> = by
+            .iter()
+            .map(|name| format!("{} = ?", quoted(name)))
+            .collect();
+        let query = format!(
+            "SELECT {} FROM {} WHERE {}",
+            list(columns),
+            quoted(&table.name),
+            matching.join(" AND ")
+        );
+        let mut statement = self
+            .connection
+            .prepare(&query)
+            .map_err(|error| refused(&error))?;
+        for key in keys {
+            // A column's affinity turns the text of a number into the number.
+            let parts = key.iter().map(|part| &**part);
+            let mut rows = statement
+                .query(params_from_iter(parts))
+                .map_err(|error| refused(&error))?;
+            each(&mut rows, columns.len(), row)?;
+        }
+        Ok(())
+    }
+}
