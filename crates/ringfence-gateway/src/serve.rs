@@ -10,6 +10,7 @@ mod forward;
 mod relay;
 mod route;
 mod watch;
+mod worker;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -18,14 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch as channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as channel};
 
-use crate::answer::{Body, BodyError};
 use crate::config::Config;
 use crate::limit::Store;
 use crate::limit::book::Book;
@@ -34,6 +30,7 @@ use crate::record::metrics::Metrics;
 use crate::record::writer::Recorder;
 use crate::upstream::Upstreams;
 pub use watch::Source;
+use worker::{Worker, Workers};
 
 /// A gateway that can be served.
 pub struct Gateway {
@@ -60,10 +57,6 @@ pub enum ServeError {
 
 /// Connections at a time; the next one waits.
 const CONNECTIONS: usize = 8192;
-/// How long a request's head may take.
-const HEAD: Duration = Duration::from_secs(10);
-/// How long requests under way may go on after the signal to end.
-const GRACE: Duration = Duration::from_secs(20);
 
 impl Gateway {
     /// A gateway with this configuration, which [`crate::config::refusals`] has nothing against.
@@ -139,22 +132,24 @@ pub fn run(
     source: Box<dyn Source>,
 ) -> Result<(), ServeError> {
     listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let gateway = Arc::new(gateway);
+    let mut workers = Workers::start(&gateway)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let gateway = Arc::new(gateway);
-    let served = runtime.block_on(serve(listener, &gateway, source));
-    // Tasks that were given up settle what they hold before the last record is written.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    let served = runtime.block_on(accept_all(listener, &gateway, source, &mut workers));
+    gateway.flags.send_replace(flags::END.to_owned());
+    workers.end();
     gateway.keep_budgets();
     gateway.recorder.close();
     served
 }
 
-async fn serve(
+async fn accept_all(
     listener: TcpListener,
     gateway: &Arc<Gateway>,
     source: Box<dyn Source>,
+    workers: &mut Workers,
 ) -> Result<(), ServeError> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let watch = watch::start(Arc::clone(gateway), source)?;
@@ -162,69 +157,37 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {
             accepted = accept(&listener, &places) => {
-                let (stream, place) = accepted;
-                let connection = connection(gateway, stream);
-                let connection = graceful.watch(connection);
-                tokio::spawn(async move {
-                    // A connection that broke has nobody left to tell.
-                    let _ = connection.await;
-                    drop(place);
-                });
+                if let Some((stream, place)) = accepted {
+                    workers.take(stream, place);
+                }
             }
             _ = hang_up.recv() => watch.reload(),
-            _ = end.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = end.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
         }
     }
-    drop(listener);
-    gateway.flags.send_replace(flags::END.to_owned());
-    // What is not done by then is cut off; its reserves are settled as those of a caller who has left.
-    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
-    Ok(())
 }
 
+/// The next connection, when there is a place for it.
 async fn accept(
     listener: &tokio::net::TcpListener,
     places: &Arc<Semaphore>,
-) -> (
-    tokio::net::TcpStream,
-    Option<tokio::sync::OwnedSemaphorePermit>,
-) {
+) -> Option<(std::net::TcpStream, OwnedSemaphorePermit)> {
     /// Out of descriptors, accepting fails at once; others may close theirs meanwhile.
     const PAUSE: Duration = Duration::from_millis(50);
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
-            Err(_) => tokio::time::sleep(PAUSE).await,
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener
+        .accept()
+        .await
+        .and_then(|(stream, _)| stream.into_std())
+    {
+        Ok(stream) => Some((stream, place)),
+        Err(_) => {
+            tokio::time::sleep(PAUSE).await;
+            None
         }
     }
-}
-
-/// Answers the requests of one connection.
-struct Connected(Arc<Gateway>);
-
-impl hyper::service::Service<http::Request<Incoming>> for Connected {
-    type Response = http::Response<Body>;
-    type Error = BodyError;
-    type Future = route::Answering;
-
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        route::answer(Arc::clone(&self.0), request)
-    }
-}
-
-type Served = http1::Connection<TokioIo<tokio::net::TcpStream>, Connected>;
-
-fn connection(gateway: &Arc<Gateway>, stream: tokio::net::TcpStream) -> Served {
-    // Without it each small chunk of a stream waits for the acknowledgement of the one before; where it fails, it is only slow.
-    let _ = stream.set_nodelay(true);
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), Connected(Arc::clone(gateway)))
 }

@@ -23,13 +23,18 @@ use budget::Budget;
 
 type Connections<C> = Client<C, Body>;
 
-/// Connections to all upstreams; they outlive a reload.
+/// What is known of all upstreams; it outlives a reload.
+#[derive(Default)]
 pub(crate) struct Upstreams {
+    breakers: Breakers,
+    retries: Budget,
+}
+
+/// Connections of one thread: a call that woke another thread's connection would cost more than the call.
+pub(crate) struct Clients {
     plain: Connections<HttpConnector>,
     /// Made when the first upstream needs it: reading the system's roots takes longer than all the rest of a start.
     tls: OnceLock<Option<Connections<HttpsConnector<HttpConnector>>>>,
-    breakers: Breakers,
-    retries: Budget,
 }
 
 /// A request to an upstream.
@@ -79,13 +84,11 @@ impl CallError {
     }
 }
 
-impl Default for Upstreams {
+impl Default for Clients {
     fn default() -> Self {
         Self {
             plain: client(connector()),
             tls: OnceLock::new(),
-            breakers: Breakers::default(),
-            retries: Budget::default(),
         }
     }
 }
@@ -104,6 +107,7 @@ impl Upstreams {
     /// Sends a call with the resource's key. The answer's head has come when this returns.
     pub(crate) async fn send(
         &self,
+        clients: &Clients,
         resource: &Resource,
         mut call: Call,
     ) -> Result<Response<Body>, CallError> {
@@ -116,13 +120,14 @@ impl Upstreams {
                 // What is compressed could not be looked through for the key.
                 call.headers
                     .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-                self.send_to(address, resource.timeout, call).await
+                self.send_to(clients, address, resource.timeout, call).await
             }
         }
     }
 
     async fn send_to(
         &self,
+        clients: &Clients,
         address: &Address,
         most: Duration,
         call: Call,
@@ -135,11 +140,11 @@ impl Upstreams {
         let probe = probe.ok_or_else(|| CallError::Resting(name()))?;
         let request = request(uri, call);
         let answer = if address.is_tls() {
-            let tls = self.tls.get_or_init(tls_client).as_ref();
+            let tls = clients.tls.get_or_init(tls_client).as_ref();
             let tls = tls.ok_or_else(|| CallError::NoRoots(name()))?;
             timeout(most, tls.request(request)).await
         } else {
-            timeout(most, self.plain.request(request)).await
+            timeout(most, clients.plain.request(request)).await
         };
         let answer = match answer {
             Err(_) => Err(CallError::Late(name(), most)),

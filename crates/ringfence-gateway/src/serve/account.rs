@@ -6,17 +6,20 @@ use std::time::Instant;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::Gateway;
+use super::{Gateway, Worker};
 use crate::answer::{Body, Refusal, Retry};
 use crate::config::{Config, Price, Resource};
 use crate::limit::rule::Unit;
 use crate::limit::{Cost, Demand, Denied, Grant, Standing, TakeError, claim};
 use crate::llm::usage::Usage;
 use crate::record::{Line, milliseconds};
+use crate::upstream::Clients;
 
 /// The account of one request.
 pub(super) struct Account {
     pub(super) gateway: Arc<Gateway>,
+    /// Connections of the thread that answers.
+    pub(super) clients: Arc<Clients>,
     pub(super) config: Arc<Config>,
     /// Which of the configuration's resources.
     index: usize,
@@ -34,14 +37,10 @@ pub(super) struct Account {
 const LEFT: u16 = 499;
 
 impl Account {
-    pub(super) fn open(
-        gateway: Arc<Gateway>,
-        config: Arc<Config>,
-        index: usize,
-        line: Line,
-    ) -> Self {
+    pub(super) fn open(worker: &Worker, config: Arc<Config>, index: usize, line: Line) -> Self {
         Self {
-            gateway,
+            gateway: Arc::clone(&worker.gateway),
+            clients: Arc::clone(&worker.clients),
             config,
             index,
             line: Line {
@@ -177,7 +176,7 @@ impl Account {
                 .tokens(&resource.name, usage.input, usage.output);
         }
         if let Some(text) = line.written(resource.record, &self.config.secrets) {
-            self.gateway.recorder.record(text);
+            self.gateway.recorder.record(&text);
         }
     }
 }

@@ -83,7 +83,10 @@ pub(super) async fn answer(
         body: body.map_err(|_| BodyError::Broken).boxed_unsync(),
     };
     let gateway = std::sync::Arc::clone(&account.gateway);
-    let answer = gateway.upstreams.send(resource, call).await;
+    let answer = gateway
+        .upstreams
+        .send(&account.clients, resource, call)
+        .await;
     account.line.attempts = 1;
     match answer {
         Ok(response) => passed(account, response),

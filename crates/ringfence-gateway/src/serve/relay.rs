@@ -156,6 +156,7 @@ async fn send(
     account.gateway.upstreams.earn_retry();
     let config = std::sync::Arc::clone(&account.config);
     let gateway = std::sync::Arc::clone(&account.gateway);
+    let clients = std::sync::Arc::clone(&account.clients);
     let asked = account
         .resource()
         .map(|resource| resource.name.clone())
@@ -175,7 +176,7 @@ async fn send(
                 headers: forward::request_headers(headers, resource),
                 body: whole(plan.body_for(target)),
             };
-            let answer = gateway.upstreams.send(resource, call).await;
+            let answer = gateway.upstreams.send(&clients, resource, call).await;
             let (is_worth_another_try, is_another_matter) = judge(&answer);
             if is_worth_another_try && !has_retried && gateway.upstreams.may_retry() {
                 has_retried = true;

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use ringfence_flag::ofrep;
 
 use super::account::Account;
-use super::{Gateway, flags, forward, relay};
+use super::{Gateway, Worker, flags, forward, relay};
 use crate::answer::{Body, BodyError, Refusal, whole};
 use crate::caller::TokenError;
 use crate::config::{Config, Kind, Resource};
@@ -28,8 +28,8 @@ pub(super) const TOKEN_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("api-key"),
 ];
 
-pub(super) fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Answering {
-    Box::pin(async move { Ok(routed(gateway, request).await) })
+pub(super) fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Answering {
+    Box::pin(async move { Ok(routed(&worker, request).await) })
 }
 
 /// What a path means.
@@ -41,7 +41,8 @@ enum Route<'a> {
     Resource(usize, &'a str),
 }
 
-async fn routed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Body> {
+async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
+    let gateway = &worker.gateway;
     let config = gateway.snapshot();
     let path = request.uri().path().to_owned();
     let route = match route(&config, &path) {
@@ -65,10 +66,10 @@ async fn routed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<B
     };
     match route {
         Route::Health => Response::new(whole("ok\n")),
-        Route::Metrics => metrics(&gateway, &config),
+        Route::Metrics => metrics(gateway, &config),
         Route::Flags => flags::answer(&config, gateway.flags.subscribe(), request).await,
         Route::Resource(index, below) => {
-            let account = account(gateway, config, index, caller, &request);
+            let account = account(worker, config, index, caller, &request);
             let is_llm = account
                 .resource()
                 .is_some_and(|r| matches!(r.kind, Kind::OpenAi { .. }));
@@ -86,7 +87,7 @@ async fn routed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<B
 }
 
 fn account(
-    gateway: Arc<Gateway>,
+    worker: &Worker,
     config: Arc<Config>,
     index: usize,
     caller: String,
@@ -97,7 +98,7 @@ fn account(
     let line = Line {
         environment: config.environment.clone(),
         generation: config.generation,
-        request_id: gateway.request_id(),
+        request_id: worker.gateway.request_id(),
         caller,
         resource: resource
             .map(|resource| resource.name.clone())
@@ -108,7 +109,7 @@ fn account(
         resend: resent.and_then(|count| count.to_str().ok()?.parse().ok()),
         ..Line::default()
     };
-    Account::open(gateway, config, index, line)
+    Account::open(worker, config, index, line)
 }
 
 fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {

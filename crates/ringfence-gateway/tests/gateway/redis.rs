@@ -139,15 +139,16 @@ fn budgets_and_tokens_are_settled_across_gateways() {
             let world = &worlds[number % 2];
             eventually(|| (world.chat(r#","max_tokens":500"#).status == 200).then_some(()));
         }
-        let answer = eventually(|| {
-            Some(worlds[0].chat(r#","max_tokens":500"#)).filter(|answer| answer.status == 200)
+        // Settling is under way while the answer is: the last one's reserve may still be there.
+        let left = eventually(|| {
+            let answer = worlds[0].chat(r#","max_tokens":500"#);
+            let left = answer
+                .header("x-ratelimit-remaining-tokens")?
+                .parse::<u64>()
+                .ok();
+            left.filter(|left| *left >= 1200)
         });
-        let left: u64 = answer
-            .header("x-ratelimit-remaining-tokens")
-            .unwrap()
-            .parse()
-            .unwrap();
-        assert!((1200..=1400).contains(&left), "{limits}: {left}");
+        assert!(left <= 1400, "{limits}: {left}");
         assert_eq!(worlds[1].chat(r#","max_tokens":1990"#).status, 429);
     }
 }
