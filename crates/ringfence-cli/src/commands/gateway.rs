@@ -307,6 +307,16 @@ impl Files {
         )
     }
 
+    /// The same files as they are now.
+    fn anew(&self) -> Self {
+        let paths = self.0.iter().map(|(path, _)| path);
+        Self(
+            paths
+                .map(|path| (path.clone(), ambient::stamp(path)))
+                .collect(),
+        )
+    }
+
     fn have_changed(&self) -> bool {
         self.0
             .iter()
@@ -329,15 +339,13 @@ impl Source for Project {
     fn load(&mut self, generation: u64) -> Option<Config> {
         let mut output = Output::new(&self.ambient);
         // What is refused now is looked at again when it changes, and not before.
-        if let Ok(loaded) = load(&self.ambient) {
-            self.files = Files::of(&loaded);
-        }
+        self.files = match load(&self.ambient) {
+            Ok(loaded) => Files::of(&loaded),
+            Err(_) => self.files.anew(),
+        };
         let opened = start::open(&self.selection, &self.ambient, &mut output);
         match opened.and_then(|opened| config(opened, &self.ambient, generation)) {
-            Ok(config) => {
-                output.say(&format!("ringfence: configuration {generation} is served"));
-                Some(config)
-            }
+            Ok(config) => Some(config),
             Err(failure) => {
                 output.failure(&failure);
                 let old = generation - 1;
@@ -347,5 +355,10 @@ impl Source for Project {
                 None
             }
         }
+    }
+
+    fn served(&mut self, generation: u64) {
+        let line = format!("ringfence: configuration {generation} is served");
+        Output::new(&self.ambient).say(&line);
     }
 }

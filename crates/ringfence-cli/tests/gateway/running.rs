@@ -158,6 +158,11 @@ impl Running {
         }
     }
 
+    /// What is still to be said.
+    pub(crate) fn rest(&mut self) -> &mut impl Read {
+        &mut self.said
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = std::process::Command::new("kill")

@@ -283,3 +283,47 @@ fn flags_are_checked_before_they_are_served_and_change_while_they_are() {
         "{refused:?}"
     );
 }
+
+/// Whatever passes: no secret of the environment is in anything that comes out.
+#[test]
+fn nothing_that_is_written_or_answered_holds_a_secret() {
+    let world = project();
+    let manifest = world.read("ringfence.toml");
+    let more = "DB_PASSWORD = { secret = true, required = false }\n[resources.llm]";
+    world.write("ringfence.toml", manifest.replace("[resources.llm]", more));
+    let password = "pA55/w0rd+with\\marks";
+    let line = format!("DB_PASSWORD='{password}'\n");
+    world.write(".env.dev", world.read(".env.dev") + &line);
+    let mut gateway = Running::start(&world, "dev");
+    let escaped = password.replace('\\', "\\\\");
+    let mut came = String::new();
+    for body in [
+        format!(
+            r#"{{"model":"chat","messages":[{{"role":"user","content":"{escaped} {DEV_KEY}"}}]}}"#
+        ),
+        format!(r#"{{"model":"{DEV_KEY}","messages":[]}}"#),
+        format!(
+            r#"{{"model":"chat","stream":true,"messages":[{{"role":"user","content":"{DEV_KEY}"}}]}}"#
+        ),
+    ] {
+        let (_, head, body) = gateway.send("POST", "/v1/chat/completions", &gateway.token, &body);
+        came += &head;
+        came += &body;
+    }
+    eventually(|| (gateway.records().lines().count() == 3).then_some(()));
+    gateway.signal("TERM");
+    let mut said = String::new();
+    std::io::Read::read_to_string(gateway.rest(), &mut said).unwrap();
+    let records = gateway.records();
+    assert!(
+        records.contains("[redacted:DB_PASSWORD]") && records.contains("[redacted:OPENAI_API_KEY]"),
+        "{records}"
+    );
+    for secret in [password, escaped.as_str(), DEV_KEY, gateway.token.as_str()] {
+        assert!(
+            !records.contains(secret) && !said.contains(secret),
+            "{secret} in {records} {said}"
+        );
+    }
+    assert!(!came.is_empty());
+}

@@ -15,6 +15,9 @@ pub trait Source: Send {
 
     /// Reads, checks and builds the configuration of that generation; says itself what is wrong where there is none.
     fn load(&mut self, generation: u64) -> Option<Config>;
+
+    /// Hears that the configuration of that generation answers from now on.
+    fn served(&mut self, generation: u64);
 }
 
 /// The thread that looks.
@@ -54,6 +57,7 @@ fn reload(gateway: &Gateway, source: &mut dyn Source) {
     match source.load(generation) {
         Some(config) => {
             gateway.swap(config);
+            source.served(generation);
             gateway.metrics.reload("taken");
         }
         None => gateway.metrics.reload("refused"),

@@ -163,6 +163,8 @@ impl Source for Handed {
     fn load(&mut self, _: u64) -> Option<Config> {
         self.1.remove(0)
     }
+
+    fn served(&mut self, _: u64) {}
 }
 
 impl World {
