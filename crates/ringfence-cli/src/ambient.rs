@@ -62,6 +62,7 @@ pub(crate) fn guard() {
 }
 
 /// What the process was started with.
+#[derive(Clone)]
 pub(crate) struct Ambient {
     /// The environment block.
     pub(crate) host: Host,
@@ -214,6 +215,26 @@ pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(too_large());
     }
     Ok(bytes)
+}
+
+/// What tells whether a file or folder has changed: which one it is, when it was written, how large it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Stamp(u64, i64, i64, u64);
+
+/// The stamp of what a path leads to; `None` where there is nothing.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+    Some(Stamp(metadata.ino(), seconds, nanoseconds, metadata.len()))
+}
+
+/// A file for this user alone that is written at its end.
+pub(crate) fn append_private(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// The names of the files in a folder that `wanted` accepts, sorted. Names that are no UTF-8 are passed over.

@@ -1,6 +1,7 @@
 //! The arguments as typed. Doc comments are the help.
 
 pub(crate) mod data;
+pub(crate) mod gateway;
 pub(crate) mod secret;
 
 use std::ffi::OsString;
@@ -117,6 +118,16 @@ Examples:
   ringfence secret verify                          needs no key; for CI")]
     Secret(Box<secret::Secret>),
 
+    /// Serve an environment's HTTP and LLM traffic: keys put in, models mapped, requests limited and recorded
+    #[command(after_help = "\
+Examples:
+  ringfence gateway dev                              serve until Ctrl-C; records go to standard output
+  ringfence gateway prod --listen 0.0.0.0:8080 --records /var/log/gateway.jsonl
+  ringfence gateway token dev web                    the token that the caller `web` sends as its API key
+
+SIGHUP, or a change of the project's files, loads the configuration anew; what is refused leaves the old one in place.")]
+    Gateway(Box<gateway::Gateway>),
+
     /// Write the environment's marker into its resources
     #[command(after_help = "\
 Examples:
@@ -202,7 +213,8 @@ impl Command {
             Self::Secret(arguments) => arguments.action.prints_json(),
             Self::Mark(arguments) => arguments.json,
             Self::Sample(arguments) => arguments.prints_json(),
-            Self::Run(_)
+            Self::Gateway(_)
+            | Self::Run(_)
             | Self::Shell(_)
             | Self::Probe
             | Self::Scrub(_)
@@ -287,7 +299,7 @@ pub(crate) enum MinSeverity {
 }
 
 /// Which environment, and what is set on top of it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Selection {
     /// The environment: its name, an alias, or another word for its tier
     #[arg(value_name = "ENV")]
@@ -303,6 +315,15 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// An environment, and nothing set on top of it.
+    pub(crate) fn of(environment: &str) -> Self {
+        Self {
+            environment: Some(environment.to_owned()),
+            option: None,
+            set: Vec::new(),
+        }
+    }
+
     pub(crate) fn environment(&self) -> Option<&str> {
         self.environment.as_deref().or(self.option.as_deref())
     }

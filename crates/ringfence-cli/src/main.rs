@@ -7,6 +7,7 @@ mod barrier;
 mod commands;
 mod data;
 mod failure;
+mod gateway;
 mod gather;
 mod load;
 mod output;
@@ -48,6 +49,7 @@ fn run(command: Command, ambient: &Ambient, output: &mut Output) -> Result<u8, f
         Command::Explain(arguments) => commands::explain::run(&arguments, ambient, output),
         Command::Diff(arguments) => commands::diff::run(&arguments, ambient, output),
         Command::Secret(arguments) => commands::secret::run(&arguments.action, ambient, output),
+        Command::Gateway(arguments) => commands::gateway::run(&arguments, ambient, output),
         Command::Mark(arguments) => commands::mark::run(&arguments, ambient, output),
         Command::Scrub(arguments) => commands::scrub::run(&arguments, ambient, output),
         Command::Reset(arguments) => commands::reset::run(&arguments, ambient, output),

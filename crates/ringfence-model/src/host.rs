@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 /// The host's environment block. It is not a layer: settings come from it only where `from = "host"` says so.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Host {
     variables: BTreeMap<OsString, OsString>,
 }

@@ -20,6 +20,7 @@ pub mod project;
 pub mod resolve;
 pub mod resource;
 pub mod select;
+pub mod service;
 pub mod setting;
 pub mod tier;
 pub mod value;

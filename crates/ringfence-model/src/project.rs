@@ -5,12 +5,13 @@ mod assembly;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId};
-use ringfence_syntax::manifest::Manifest;
+use ringfence_syntax::manifest::{FlagEntry, Manifest};
 
 use crate::egress::Egress;
 use crate::environment::{Environment, Named, named};
 use crate::people::People;
 use crate::resource::Resource;
+use crate::service::{Gateway, Service};
 use crate::setting::Declaration;
 
 /// A directory tree with one set of environments.
@@ -36,6 +37,12 @@ pub struct Project {
     pub people: People,
     /// Named resources and the settings that hold their addresses.
     pub resources: Vec<Resource>,
+    /// What goes through the gateway: resources of the kinds `openai` and `http`.
+    pub services: Vec<Service>,
+    /// The rows of `[flags]`, and the source they stand in.
+    pub flags: Vec<(Place, FlagEntry)>,
+    /// How the gateway is served.
+    pub gateway: Gateway,
     /// `.env`, where it is a file that all environments share.
     pub shared: Option<String>,
     /// Files of the `.env` family that no environment reads, and why.

@@ -128,6 +128,15 @@ pub(crate) fn within<'a, T>(
     (find(environment.tier.name()), find(&environment.name))
 }
 
+/// What is said for an environment: for itself, else for its tier, else for all.
+pub(crate) fn chosen<'a, T>(
+    value: &'a PerEnvironment<T>,
+    environment: &Environment,
+) -> Option<&'a T> {
+    let (tier, own) = within(&value.within, environment);
+    own.or(tier).or(value.default.as_ref())
+}
+
 fn enum_without_values(name: &str, place: Place) -> Diagnostic {
     Diagnostic::error(
         "enum-without-values",

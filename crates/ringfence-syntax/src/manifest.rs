@@ -6,13 +6,17 @@
 pub mod definition;
 pub mod edit;
 mod excerpt;
+mod flag;
 mod read;
 mod schema;
+mod service;
 mod validate;
 
 use ringfence_diagnostic::{Diagnostic, SourceId, Span};
 
+pub use flag::{FlagEntry, FlagValue};
 pub use schema::json_schema;
+pub use service::{GatewayEntry, ModelEntry, PriceEntry, ServiceEntry};
 
 /// Something written in the manifest, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub struct Manifest {
     pub settings: Option<Vec<SettingEntry>>,
     /// `[resources.NAME]`, in order.
     pub resources: Vec<ResourceEntry>,
+    /// `[gateway]`.
+    pub gateway: GatewayEntry,
     /// `[egress]`: hosts that no setting names, per environment.
     pub egress: Vec<EgressEntry>,
     /// `[people]`: names and their public keys.
@@ -50,6 +56,8 @@ pub struct Manifest {
     pub access: AccessTable,
     /// `[secrets]`, per environment.
     pub secrets: Vec<SecretsEntry>,
+    /// `[flags]`, in order.
+    pub flags: Vec<FlagEntry>,
 }
 
 /// `[access]`, as far as it speaks of secrets.
@@ -165,6 +173,8 @@ pub struct ResourceEntry {
     pub kind: Option<Spanned<String>>,
     /// `setting`: which setting holds its address.
     pub setting: Option<Spanned<String>>,
+    /// What the gateway does with its traffic.
+    pub service: ServiceEntry,
     /// `key`: which setting holds its key.
     pub key: Option<Spanned<String>>,
     /// `owner`: which setting holds the address of the role that may change it.

@@ -5,6 +5,7 @@ mod prompt;
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringfence_model::variable;
-use ringfence_secret::fingerprint::Key;
+use ringfence_secret::fingerprint::{self, Key};
 use ringfence_secret::value::Secret;
 use zeroize::Zeroizing;
 
@@ -38,6 +39,15 @@ impl Ambient {
         named
             .filter(|path| path.is_absolute())
             .or_else(|| Some(self.home()?.join(usual)))
+    }
+
+    /// The file in which the gateway of a project's environment keeps its budgets; the folder is made.
+    pub(crate) fn budgets_file(&self, root: &Path, environment: &str) -> io::Result<PathBuf> {
+        let folder = self.state_folder().ok_or(io::ErrorKind::NotFound)?;
+        let folder = folder.join("gateway");
+        create_private_folder(&folder)?;
+        let project = fingerprint::name_of(root.as_os_str().as_bytes());
+        Ok(folder.join(format!("{project}-{environment}.json")))
     }
 
     /// The highest revision of a sealed file that was seen here.

@@ -77,30 +77,28 @@ impl Command {
     }
 }
 
-/// Resolves, refuses on any error, and builds the block. What people are told while nothing is refused is told here.
-pub(crate) fn prepare(
+/// An environment whose settings hold.
+pub(crate) struct Opened {
+    pub(crate) environment: Environment,
+    pub(crate) resolution: Resolution,
+    pub(crate) loaded: Loaded,
+}
+
+/// Opens, resolves, and refuses on any error.
+pub(crate) fn open(
     selection: &Selection,
     ambient: &Ambient,
     output: &mut Output,
-) -> Result<Start, Failure> {
-    prepared(selection, sealed::Commands::Run, ambient, output)
+) -> Result<Opened, Failure> {
+    opened(selection, sealed::Commands::Run, ambient, output)
 }
 
-/// The same for `--explain`: nothing is started, so values that a command gives stay unknown, and that is told.
-pub(crate) fn prepare_to_explain(
-    selection: &Selection,
-    ambient: &Ambient,
-    output: &mut Output,
-) -> Result<Start, Failure> {
-    prepared(selection, sealed::Commands::Leave, ambient, output)
-}
-
-fn prepared(
+fn opened(
     selection: &Selection,
     commands: sealed::Commands,
     ambient: &Ambient,
     output: &mut Output,
-) -> Result<Start, Failure> {
+) -> Result<Opened, Failure> {
     let mut loaded = load(ambient)?.checked()?;
     let environment = match loaded.select(selection.environment(), &ambient.host) {
         Ok((environment, _)) => environment.clone(),
@@ -123,9 +121,42 @@ fn prepared(
     }
     output.warnings(&loaded.diagnostics, &loaded.sources);
     output.warnings(&resolution.diagnostics, &loaded.sources);
+    Ok(Opened {
+        environment,
+        resolution,
+        loaded,
+    })
+}
+
+/// Opens, and builds the block. What people are told while nothing is refused is told here.
+pub(crate) fn prepare(
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
+    let opened = open(selection, ambient, output)?;
+    Ok(prepared(opened, ambient, output))
+}
+
+/// The same for `--explain`: nothing is started, so values that a command gives stay unknown, and that is told.
+pub(crate) fn prepare_to_explain(
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
+    let opened = opened(selection, sealed::Commands::Leave, ambient, output)?;
+    Ok(prepared(opened, ambient, output))
+}
+
+fn prepared(opened: Opened, ambient: &Ambient, output: &mut Output) -> Start {
+    let Opened {
+        environment,
+        resolution,
+        loaded,
+    } = opened;
     let block = block(&loaded.project, &environment, &resolution, &ambient.host);
     say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
-    Ok(Start {
+    Start {
         name: environment.name.clone(),
         tier: environment.tier,
         project: project_name(&loaded),
@@ -136,7 +167,7 @@ fn prepared(
         loaded,
         marks: Marks::default(),
         files: Vec::new(),
-    })
+    }
 }
 
 fn project_name(loaded: &Loaded) -> String {

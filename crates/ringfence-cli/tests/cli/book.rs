@@ -112,6 +112,7 @@ fn codes() -> BTreeSet<String> {
             "Diagnostic::error(",
             "Diagnostic::warning(",
             ".error(",
+            "Refused::new(",
             "NOT_OPENED: &str = ",
         ];
         for call in calls {

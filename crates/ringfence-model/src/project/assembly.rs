@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId, Span, spelling};
-use ringfence_syntax::manifest::{EnvironmentEntry, Manifest, Spanned};
+use ringfence_syntax::manifest::{EnvironmentEntry, FlagEntry, Manifest, Spanned};
 
 use super::{Parts, Project, Unread, list};
 use crate::discover::{self, FileRole};
@@ -11,6 +11,7 @@ use crate::egress::Egress;
 use crate::environment::{Closeness, Environment, Files, Named, named};
 use crate::people::People;
 use crate::resource::{self, Resource};
+use crate::service::{Gateway, Service};
 use crate::setting::{Declaration, is_environment_or_tier};
 use crate::tier::Tier;
 
@@ -45,6 +46,9 @@ pub(super) fn assemble(parts: Parts<'_>) -> (Project, Vec<Diagnostic>) {
             .collect(),
         ports: manifest.ports.clone(),
         resources: assembly.resources(declarations.as_ref(), &environments),
+        services: assembly.services(&environments),
+        flags: assembly.flags(&environments),
+        gateway: assembly.gateway(declarations.as_ref(), &environments),
         environments,
         declarations,
         egress,
@@ -392,6 +396,70 @@ impl Assembly<'_> {
         resources
             .map(|entry| Resource::read(source, entry))
             .collect()
+    }
+
+    /// Resources whose traffic goes through the gateway.
+    fn services(&mut self, environments: &[Environment]) -> Vec<Service> {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Vec::new();
+        };
+        let mut services = Vec::new();
+        for entry in &manifest.resources {
+            if let Some(service) = Service::read(source, entry, &mut self.diagnostics) {
+                self.known_environments(source, service.named_environments(), environments);
+                services.push(service);
+            }
+        }
+        services
+    }
+
+    fn gateway(
+        &mut self,
+        declarations: Option<&BTreeMap<String, Declaration>>,
+        environments: &[Environment],
+    ) -> Gateway {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Gateway::default();
+        };
+        let gateway = Gateway::new(source, manifest.gateway.clone());
+        let entry = &manifest.gateway;
+        for name in [&entry.secret, &entry.store].into_iter().flatten() {
+            if let Some(declarations) = declarations
+                && !declarations.contains_key(&name.value)
+            {
+                let place = Place::new(source, name.span);
+                let diagnostic = undeclared_resource_setting(&name.value, place, declarations);
+                self.diagnostics.push(diagnostic);
+            }
+        }
+        self.known_environments(source, gateway.named_environments(), environments);
+        gateway
+    }
+
+    fn flags(&mut self, environments: &[Environment]) -> Vec<(Place, FlagEntry)> {
+        let Some((source, manifest)) = self.parts.manifest else {
+            return Vec::new();
+        };
+        for flag in &manifest.flags {
+            let named = flag.value.within.iter().map(|(name, _)| name);
+            self.known_environments(source, named, environments);
+        }
+        let rows = manifest.flags.iter();
+        rows.map(|flag| (Place::new(source, flag.name.span), flag.clone()))
+            .collect()
+    }
+
+    fn known_environments<'a>(
+        &mut self,
+        source: SourceId,
+        named: impl Iterator<Item = &'a Spanned<String>>,
+        environments: &[Environment],
+    ) {
+        for name in named.filter(|name| !is_environment_or_tier(&name.value, environments)) {
+            let place = Place::new(source, name.span);
+            let diagnostic = unknown_environment_key(&name.value, place, environments);
+            self.diagnostics.push(diagnostic);
+        }
     }
 }
 

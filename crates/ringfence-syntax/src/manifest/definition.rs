@@ -65,6 +65,15 @@ pub const TYPES: &[&str] = &[
 /// Levels of the barrier, strongest first, and `off`.
 pub const BARRIERS: &[&str] = &["full", "no-pidns", "network-only", "config-only", "off"];
 
+/// What may be recorded of traffic, most first.
+pub const RECORDS: &[&str] = &["full", "metadata", "none"];
+
+/// What a production gateway may be allowed.
+pub const ALLOWANCES: &[&str] = &["no-limits", "full-records", "mock"];
+
+/// What happens while a shared store cannot be asked.
+pub const STORE_LOST: &[&str] = &["deny", "share"];
+
 const TEXTS: Shape = Shape::List(&Shape::Text);
 
 /// The whole file.
@@ -109,6 +118,7 @@ pub const MANIFEST: Shape = Shape::Table(&[
         Shape::Map(&RESOURCE),
         "what the program talks to",
     ),
+    key("gateway", GATEWAY, "how `ringfence gateway` is served"),
     key(
         "flags",
         Shape::Map(&Shape::PerEnvironment(&Shape::Scalar)),
@@ -274,19 +284,90 @@ const RESOURCE: Shape = Shape::Table(&[
         "what of each table travels in a sample; what is not named does not",
     ),
     key(
+        "header",
+        Shape::Text,
+        "the header that carries the key; `Authorization` where absent",
+    ),
+    key(
+        "headers",
+        TEXTS,
+        "response headers that are passed on besides the usual ones",
+    ),
+    key(
         "models",
-        Shape::Map(&Shape::PerEnvironment(&Shape::Any)),
-        "the model behind each name",
+        Shape::Map(&Shape::PerEnvironment(&MODELS)),
+        "the model behind each name, or several in the order of trying",
     ),
     key(
         "limits",
-        Shape::PerEnvironment(&Shape::Any),
-        "requests and tokens per time",
+        Shape::PerEnvironment(&Shape::Text),
+        "requests, tokens, money and concurrent requests, such as `60 requests/min, 5 usd/day per caller`",
     ),
     key(
         "record",
-        Shape::PerEnvironment(&Shape::Any),
-        "what is recorded of the traffic",
+        Shape::PerEnvironment(&Shape::Word(RECORDS)),
+        "what is recorded of the traffic; `metadata` where absent",
+    ),
+    key(
+        "timeout",
+        Shape::PerEnvironment(&Shape::Text),
+        "how long an upstream may be silent, such as `30s`; `60s` where absent",
+    ),
+]);
+
+const MODELS: Shape = Shape::Either(&[Shape::Text, Shape::List(&MODEL), MODEL_TABLE]);
+
+const MODEL: Shape = Shape::Either(&[Shape::Text, MODEL_TABLE]);
+
+const MODEL_TABLE: Shape = Shape::Table(&[
+    key("model", Shape::Text, "its name at the upstream"),
+    key(
+        "at",
+        Shape::Text,
+        "the resource that has it, if not this one",
+    ),
+    key(
+        "price",
+        PRICE,
+        "what a million tokens cost; needed by limits in money",
+    ),
+]);
+
+const PRICE: Shape = Shape::Table(&[
+    key("input", Shape::Text, "of prompts, such as \"1.25\""),
+    key("output", Shape::Text, "of answers; nothing where absent"),
+]);
+
+const GATEWAY: Shape = Shape::Table(&[
+    key(
+        "listen",
+        Shape::PerEnvironment(&Shape::Text),
+        "where the gateway listens; `127.0.0.1:0`, any free port, where absent",
+    ),
+    key(
+        "secret",
+        Shape::Variable,
+        "the setting that holds the key of callers' tokens, where several machines share one",
+    ),
+    key(
+        "store",
+        Shape::Variable,
+        "the setting that holds the address of a Redis, where several gateways share their limits",
+    ),
+    key(
+        "store-lost",
+        Shape::PerEnvironment(&Shape::Word(STORE_LOST)),
+        "what happens while that cannot be asked: `deny`, or each gateway's own `share`; `deny` where absent",
+    ),
+    key(
+        "replicas",
+        Shape::PerEnvironment(&Shape::Integer(1, 10_000)),
+        "how many gateways there are, for `share`",
+    ),
+    key(
+        "allow",
+        Shape::List(&Shape::Word(ALLOWANCES)),
+        "what a production gateway may do against the rules",
     ),
 ]);
 

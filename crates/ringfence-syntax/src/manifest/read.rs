@@ -8,7 +8,7 @@ use super::validate::{self, key_span, span_of};
 use super::{
     AccessEntry, AccessTable, EgressEntry, EnvironmentEntry, IndexEntry, Manifest, Parsed,
     PerEnvironment, ResourceEntry, SampleEntry, SecretsEntry, SettingEntry, Spanned, TableEntry,
-    ValueSource, excerpt,
+    ValueSource, excerpt, flag, service,
 };
 
 pub(super) fn read(source: SourceId, text: &str) -> Parsed {
@@ -16,7 +16,10 @@ pub(super) fn read(source: SourceId, text: &str) -> Parsed {
         Ok(document) => {
             let root = document.as_table();
             Parsed {
-                manifest: manifest(root),
+                manifest: Manifest {
+                    flags: flag::flags(root, text),
+                    ..manifest(root)
+                },
                 shown: excerpt::of_table(root, text.len()),
                 diagnostics: validate::check(source, root, &MANIFEST),
             }
@@ -50,12 +53,14 @@ fn manifest(root: &dyn TableLike) -> Manifest {
             .get("settings")
             .map(|_| entries(root, "settings").map(setting).collect()),
         resources: entries(root, "resources").map(resource).collect(),
+        gateway: service::gateway(root),
         egress: entries(root, "egress").map(egress).collect(),
         people: entries(root, "people")
             .map(|(name, item)| (name, one_or_several(item)))
             .collect(),
         access: access(root),
         secrets: entries(root, "secrets").map(secrets).collect(),
+        flags: Vec::new(),
     }
 }
 
@@ -124,7 +129,7 @@ fn ports(root: &dyn TableLike) -> Vec<u16> {
         .collect()
 }
 
-fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
+pub(super) fn rows(table: &dyn TableLike) -> impl Iterator<Item = (Spanned<String>, &Item)> {
     table.iter().map(|(name, item)| {
         (
             Spanned {
@@ -218,6 +223,7 @@ fn resource((name, item): (Spanned<String>, &Item)) -> ResourceEntry {
         name,
         kind: table.and_then(|table| text(table, "kind")),
         setting: table.and_then(|table| text(table, "setting")),
+        service: table.map(service::service).unwrap_or_default(),
         key: table.and_then(|table| text(table, "key")),
         owner: table.and_then(|table| text(table, "owner")),
         marked: table
@@ -311,7 +317,10 @@ fn egress((environment, item): (Spanned<String>, &Item)) -> EgressEntry {
     }
 }
 
-fn per_environment<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> PerEnvironment<T> {
+pub(super) fn per_environment<T>(
+    item: &Item,
+    read: impl Fn(&Item) -> Option<T>,
+) -> PerEnvironment<T> {
     let split = |table: &&dyn TableLike| table.contains_key("default") || table.contains_key("in");
     match item.as_table_like().filter(split) {
         Some(table) => PerEnvironment {
@@ -334,7 +343,7 @@ fn within<T>(item: &Item, read: impl Fn(&Item) -> Option<T>) -> Vec<(Spanned<Str
         .collect()
 }
 
-fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
+pub(super) fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
     let item = table.get(key)?;
     Some(Spanned {
         value: item.as_str()?.to_owned(),
@@ -342,7 +351,7 @@ fn text(table: &dyn TableLike, key: &str) -> Option<Spanned<String>> {
     })
 }
 
-fn texts(table: &dyn TableLike, key: &str) -> Option<Vec<Spanned<String>>> {
+pub(super) fn texts(table: &dyn TableLike, key: &str) -> Option<Vec<Spanned<String>>> {
     table.get(key).and_then(Item::as_array).map(strings)
 }
 

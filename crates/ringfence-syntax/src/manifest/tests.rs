@@ -223,3 +223,23 @@ fn the_published_schema_is_the_generated_one() {
         panic!("docs/ringfence.schema.json was out of date and has been written anew: commit it");
     }
 }
+
+#[test]
+fn flags_keep_the_spelling_of_numbers() {
+    let text = "version = 1\n[flags]\nfast = true\nwait = { default = 30.0, in.prod = 1_000 }\n[flags.names]\nin.dev = [\"a\", 0x1f, 1e3]\n";
+    let parsed = parse(Sources::new().add("ringfence.toml", text), text);
+    assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+    let number = |text: &str| FlagValue::Number(text.to_owned());
+    let flags = &parsed.manifest.flags;
+    let names: Vec<&str> = flags.iter().map(|flag| flag.name.value.as_str()).collect();
+    assert_eq!(names, ["fast", "wait", "names"]);
+    assert_eq!(flags[0].value.default, Some(FlagValue::Boolean(true)));
+    assert_eq!(flags[1].value.default, Some(number("30.0")));
+    assert_eq!(flags[1].value.within[0].1, number("1_000"));
+    let list = FlagValue::List(vec![
+        FlagValue::Text("a".to_owned()),
+        number("0x1f"),
+        number("1e3"),
+    ]);
+    assert_eq!(flags[2].value.within[0].1, list);
+}

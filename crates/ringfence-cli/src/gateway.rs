@@ -1,0 +1,312 @@
+//! From a project and its settings to the plain data that a gateway is started with.
+
+mod fault;
+mod flags;
+
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use ringfence_diagnostic::{Diagnostic, Place, Sources};
+use ringfence_gateway::caller::CallerKey;
+use ringfence_gateway::config::{
+    Allowances, Config, KeyClass, Kind, Level, Price, Resource, Target, Upstream, duration,
+    refusals,
+};
+use ringfence_gateway::key::{InjectedKey, Scrubber};
+use ringfence_gateway::limit::rule::{self, Rule};
+use ringfence_lint::vendor::{self, Class};
+use ringfence_model::environment::Environment;
+use ringfence_model::project::Project;
+use ringfence_model::resolve::{Resolution, Setting};
+use ringfence_model::service::{self, Model, Service};
+use ringfence_model::tier::Tier;
+use ringfence_secret::redact::Patterns;
+
+/// What a configuration is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) environment: &'a Environment,
+    pub(crate) resolution: &'a Resolution,
+    /// The texts that places point into.
+    pub(crate) sources: &'a Sources,
+    /// The text of `flags.json`, where there is one.
+    pub(crate) flags: Option<&'a str>,
+}
+
+/// The configuration of an environment's gateway, or everything that is wrong with it.
+pub(crate) fn config(
+    ground: Ground<'_>,
+    callers: CallerKey,
+    generation: u64,
+) -> Result<Config, Vec<Diagnostic>> {
+    let project = ground.project;
+    let production = ground.environment.tier == Tier::Production;
+    let mut faults = Vec::new();
+    let resources = project.services.iter().map(|service| {
+        let mut reader = Reader {
+            ground,
+            service,
+            production,
+            faults: &mut faults,
+        };
+        reader.resource()
+    });
+    let resources = resources
+        .collect::<Vec<_>>()
+        .into_iter()
+        .flatten()
+        .collect();
+    let gateway = &project.gateway;
+    let flags = flags::flags(
+        project,
+        ground.environment,
+        ground.sources,
+        ground.flags,
+        &mut faults,
+    );
+    let config = Config {
+        environment: ground.environment.name.clone(),
+        production,
+        generation,
+        resources,
+        flags,
+        callers,
+        secrets: Patterns::new(secrets(ground)),
+        allowances: Allowances {
+            no_limits: gateway.allows("no-limits"),
+            full_records: gateway.allows("full-records"),
+            mock: gateway.allows("mock"),
+        },
+    };
+    faults.extend(refusals(&config).into_iter().filter_map(|refused| {
+        let service = project
+            .services
+            .iter()
+            .find(|service| service.name == refused.resource)?;
+        Some(fault::refused(refused, service.place))
+    }));
+    if faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(faults)
+    }
+}
+
+/// What no record may hold: the environment's secrets, and the keys, whatever they are declared as.
+fn secrets(ground: Ground<'_>) -> Vec<(&str, &str)> {
+    let services = &ground.project.services;
+    let is_key = |name: &str| {
+        let mut keys = services.iter().filter_map(|service| service.key());
+        keys.any(|(key, _)| key == name)
+    };
+    let settings = ground.resolution.settings.iter();
+    let secret = settings.filter(|(name, setting)| setting.is_secret || is_key(name));
+    secret
+        .map(|(name, setting)| (name.as_str(), setting.value.expose()))
+        .collect()
+}
+
+/// Reads what the manifest and the settings say of one resource.
+struct Reader<'a> {
+    ground: Ground<'a>,
+    service: &'a Service,
+    production: bool,
+    faults: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn resource(&mut self) -> Option<Resource> {
+        let upstream = self.upstream();
+        let header = self.header();
+        let kind = self.kind();
+        let limits = self.limits();
+        let timeout = self.timeout();
+        // Everything that is wrong has been said by now.
+        let upstream = upstream?;
+        let (key, key_class, scrubber) = self.key(&upstream, header?)?;
+        Some(Resource {
+            name: self.service.name.clone(),
+            kind,
+            upstream,
+            key,
+            key_class,
+            scrubber,
+            limits,
+            record: self.record(),
+            timeout,
+        })
+    }
+
+    fn setting(&self, name: &str) -> Option<&Setting> {
+        let setting = self.ground.resolution.settings.get(name);
+        setting.filter(|setting| !setting.value.expose().trim().is_empty())
+    }
+
+    fn upstream(&mut self) -> Option<Upstream> {
+        let environment = self.ground.environment;
+        let setting = self
+            .service
+            .setting
+            .as_deref()
+            .and_then(|name| Some((name, self.setting(name)?)));
+        let Some((name, setting)) = setting else {
+            self.faults
+                .push(fault::no_address(self.service, environment));
+            return None;
+        };
+        match Upstream::parse(setting.value.expose().trim()) {
+            Ok(upstream) => Some(upstream),
+            Err(error) => {
+                let place = setting.origin.place().unwrap_or(self.service.place);
+                let fault = fault::unusable_address(name, &error, place);
+                self.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    /// The key, its class, and what takes it out of answers. A mock needs none; whoever names one for a server has to give it.
+    fn key(
+        &mut self,
+        upstream: &Upstream,
+        header: Option<HeaderName>,
+    ) -> Option<(Option<InjectedKey>, Option<KeyClass>, Scrubber)> {
+        let none = (None, None, Scrubber::new([]));
+        let Some((name, place)) = self.service.key() else {
+            return Some(none);
+        };
+        let Some(setting) = self.setting(name) else {
+            if matches!(upstream, Upstream::Mock(_)) {
+                return Some(none);
+            }
+            self.faults.push(fault::no_key(
+                self.service,
+                name,
+                place,
+                self.ground.environment,
+            ));
+            return None;
+        };
+        let value = setting.value.expose().trim().to_owned();
+        let value = zeroize::Zeroizing::new(value);
+        match InjectedKey::new(header, &value) {
+            Ok(key) => Some((
+                Some(key),
+                class(name, &value),
+                Scrubber::new([value.as_str()]),
+            )),
+            Err(error) => {
+                self.faults.push(fault::unusable_key(name, &error, place));
+                None
+            }
+        }
+    }
+
+    /// The header of the key; the outer `None` where what is written is none.
+    #[expect(
+        clippy::option_option,
+        reason = "no header is written, and one that is none, are two things"
+    )]
+    fn header(&mut self) -> Option<Option<HeaderName>> {
+        let Some((written, place)) = self.service.header() else {
+            return Some(None);
+        };
+        self.header_named(written, place).map(Some)
+    }
+
+    fn header_named(&mut self, written: &str, place: Place) -> Option<HeaderName> {
+        let header = HeaderName::from_bytes(written.as_bytes()).ok();
+        if header.is_none() {
+            self.faults.push(fault::no_header(written, place));
+        }
+        header
+    }
+
+    fn kind(&mut self) -> Kind {
+        match self.service.kind {
+            service::Kind::OpenAi => {
+                let rows = self.service.models(self.ground.environment);
+                let rows = rows.into_iter().map(|(name, models)| {
+                    let targets = models
+                        .iter()
+                        .filter_map(|model| self.target(model))
+                        .collect();
+                    (name.to_owned(), targets)
+                });
+                Kind::OpenAi {
+                    models: rows.collect(),
+                }
+            }
+            service::Kind::Http => {
+                let written: Vec<_> = self.service.headers().collect();
+                let headers = written
+                    .into_iter()
+                    .filter_map(|(name, place)| self.header_named(name, place));
+                Kind::Http {
+                    headers: headers.collect(),
+                }
+            }
+        }
+    }
+
+    fn target(&mut self, model: &Model) -> Option<Target> {
+        let price = match &model.price {
+            None => None,
+            Some((input, output)) => {
+                let (Some(input), Some(output)) = (rule::decimal(input), rule::decimal(output))
+                else {
+                    self.faults.push(fault::no_price(model.place));
+                    return None;
+                };
+                Some(Price { input, output })
+            }
+        };
+        Some(Target {
+            resource: model.at.clone(),
+            model: model.model.clone(),
+            price,
+        })
+    }
+
+    fn limits(&mut self) -> Vec<Arc<Rule>> {
+        let Some((written, place)) = self.service.limits(self.ground.environment) else {
+            return Vec::new();
+        };
+        rule::parse(written, self.production).unwrap_or_else(|error| {
+            self.faults.push(fault::no_limit(&error, place));
+            Vec::new()
+        })
+    }
+
+    fn record(&self) -> Level {
+        match self.service.record(self.ground.environment) {
+            Some(("full", _)) => Level::Full,
+            Some(("none", _)) => Level::None,
+            _ => Level::Metadata,
+        }
+    }
+
+    fn timeout(&mut self) -> std::time::Duration {
+        const USUAL: std::time::Duration = std::time::Duration::from_secs(60);
+        let Some((written, place)) = self.service.timeout(self.ground.environment) else {
+            return USUAL;
+        };
+        match duration(written).filter(|time| !time.is_zero()) {
+            Some(time) => time,
+            None => {
+                self.faults.push(fault::no_duration(written, place));
+                USUAL
+            }
+        }
+    }
+}
+
+/// Whether a key's text says that real users stand behind it.
+fn class(name: &str, value: &str) -> Option<KeyClass> {
+    let canonical = name.to_ascii_uppercase().replace('.', "_");
+    vendor::class(&canonical, None, value).map(|(_, class)| match class {
+        Class::Live => KeyClass::Live,
+        Class::Test => KeyClass::Test,
+    })
+}

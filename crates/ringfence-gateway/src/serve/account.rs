@@ -1,0 +1,259 @@
+//! What one request took, cost and came to: settled and written down exactly once, also where the caller leaves.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::{Gateway, Worker};
+use crate::answer::{Body, Refusal, Retry};
+use crate::config::{Config, Price, Resource};
+use crate::limit::rule::Unit;
+use crate::limit::{Cost, Demand, Denied, Grant, Standing, TakeError, claim};
+use crate::llm::usage::Usage;
+use crate::record::{Line, milliseconds};
+use crate::upstream::Clients;
+
+/// The account of one request.
+pub(super) struct Account {
+    pub(super) gateway: Arc<Gateway>,
+    /// Connections of the thread that answers.
+    pub(super) clients: Arc<Clients>,
+    pub(super) config: Arc<Config>,
+    /// Which of the configuration's resources.
+    index: usize,
+    pub(super) line: Line,
+    began: Instant,
+    grant: Option<Grant>,
+    standings: Vec<Standing>,
+    /// What was used, as far as it is known.
+    pub(super) usage: Option<Usage>,
+    pub(super) price: Option<Price>,
+    is_closed: bool,
+}
+
+/// The status in a record of a caller who left (nginx's number for it).
+const LEFT: u16 = 499;
+
+impl Account {
+    pub(super) fn open(worker: &Worker, config: Arc<Config>, index: usize, line: Line) -> Self {
+        Self {
+            gateway: Arc::clone(&worker.gateway),
+            clients: Arc::clone(&worker.clients),
+            config,
+            index,
+            line: Line {
+                status: LEFT,
+                error: Some("client_gone".to_owned()),
+                ..line
+            },
+            began: Instant::now(),
+            grant: None,
+            standings: Vec::new(),
+            usage: None,
+            price: None,
+            is_closed: false,
+        }
+    }
+
+    pub(super) fn resource(&self) -> Option<&Resource> {
+        self.config.resources.get(self.index)
+    }
+
+    /// Takes what the request needs from all buckets.
+    pub(super) async fn take(&mut self, model: &str, cost: Cost) -> Result<(), Refusal> {
+        let Some(resource) = self
+            .resource()
+            .filter(|resource| !resource.limits.is_empty())
+        else {
+            return Ok(());
+        };
+        let demand = Demand {
+            environment: &self.config.environment,
+            resource: &resource.name,
+            caller: &self.line.caller,
+            model,
+            cost,
+        };
+        let claims = resource
+            .limits
+            .iter()
+            .map(|rule| claim(rule, demand))
+            .collect();
+        match self.gateway.limits.take(claims).await {
+            Ok(grant) => {
+                self.standings.clone_from(&grant.standings);
+                self.grant = Some(grant);
+                Ok(())
+            }
+            Err(TakeError::Lost) => {
+                self.gateway.metrics.refused(&resource.name, "store lost");
+                Err(store_lost())
+            }
+            Err(TakeError::Denied(denied)) => {
+                self.gateway.metrics.refused(&resource.name, &denied.rule);
+                Err(refusal(&denied))
+            }
+        }
+    }
+
+    /// The first byte of the answer has come.
+    pub(super) fn mark_first_byte(&mut self) {
+        if self.line.first_byte_ms.is_none() {
+            self.line.first_byte_ms = Some(milliseconds(self.began.elapsed()));
+        }
+    }
+
+    /// How the request ended.
+    pub(super) fn outcome(&mut self, status: StatusCode, error: Option<&str>) {
+        self.line.status = status.as_u16();
+        self.line.error = error.map(str::to_owned);
+    }
+
+    /// Ends the request with a refusal; nothing was used but the request itself.
+    pub(super) fn refuse(mut self, refusal: &Refusal) -> Response<Body> {
+        self.usage = Some(Usage {
+            input: 0,
+            output: 0,
+        });
+        self.outcome(refusal.status, Some(refusal.code));
+        let mut response = refusal.response();
+        self.label(response.headers_mut());
+        response
+    }
+
+    /// Headers of every answer: which request, which configuration, how the buckets stand.
+    pub(super) fn label(&self, headers: &mut HeaderMap) {
+        if let Ok(id) = HeaderValue::from_str(&self.line.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(GENERATION, self.config.generation.into());
+        for (unit, names) in [(Unit::Requests, &REQUESTS), (Unit::Tokens, &TOKENS)] {
+            let tightest = self
+                .standings
+                .iter()
+                .filter(|standing| standing.unit == unit);
+            if let Some(standing) = tightest.min_by_key(|standing| standing.remaining) {
+                headers.insert(names.limit.clone(), standing.limit.into());
+                headers.insert(names.remaining.clone(), standing.remaining.into());
+                let reset = format!("{}ms", standing.reset.as_millis());
+                if let Ok(reset) = HeaderValue::from_str(&reset) {
+                    headers.insert(names.reset.clone(), reset);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if std::mem::replace(&mut self.is_closed, true) {
+            return;
+        }
+        let took = self.began.elapsed();
+        let money = |usage: Usage| self.price.map(|price| price.of(usage.input, usage.output));
+        let cost = self.usage.map(|usage| Cost {
+            tokens: usage.input + usage.output,
+            money: money(usage).unwrap_or(0),
+        });
+        if let Some(grant) = self.grant.take() {
+            self.gateway.limits.settle(grant, cost);
+        }
+        let cost = self.usage.and_then(money);
+        let mut line = std::mem::take(&mut self.line);
+        line.duration_ms = milliseconds(took);
+        let Some(resource) = self.config.resources.get(self.index) else {
+            return;
+        };
+        self.gateway
+            .metrics
+            .request(&resource.name, line.status, took);
+        if let (Some(model), Some(usage)) = (&mut line.model, self.usage) {
+            model.input = Some(usage.input);
+            model.output = Some(usage.output);
+            model.cost = cost;
+            self.gateway
+                .metrics
+                .tokens(&resource.name, usage.input, usage.output);
+        }
+        if let Some(text) = line.written(resource.record, &self.config.secrets) {
+            self.gateway.recorder.record(&text);
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+struct Names {
+    limit: HeaderName,
+    remaining: HeaderName,
+    reset: HeaderName,
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const GENERATION: HeaderName = HeaderName::from_static("x-ringfence-generation");
+const REQUESTS: Names = Names {
+    limit: HeaderName::from_static("x-ratelimit-limit-requests"),
+    remaining: HeaderName::from_static("x-ratelimit-remaining-requests"),
+    reset: HeaderName::from_static("x-ratelimit-reset-requests"),
+};
+const TOKENS: Names = Names {
+    limit: HeaderName::from_static("x-ratelimit-limit-tokens"),
+    remaining: HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    reset: HeaderName::from_static("x-ratelimit-reset-tokens"),
+};
+
+fn store_lost() -> Refusal {
+    let wait = std::time::Duration::from_secs(1);
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        kind: "server_error",
+        code: "limits_unavailable",
+        message: "the store of the limits cannot be asked, and without it no request passes here"
+            .to_owned(),
+        retry: Retry::After(wait),
+    }
+}
+
+/// What a caller reads whose request does not fit. A budget is not worth waiting for, and is told as OpenAI tells an empty account.
+fn refusal(denied: &Denied) -> Refusal {
+    let rule = &denied.rule;
+    let (message, retry) = match denied.retry_after {
+        None => {
+            let message = format!(
+                "the limit `{rule}` holds {} at most, and this request may need {}: send a smaller `max_tokens`",
+                denied.most, denied.cost
+            );
+            (message, Retry::Never)
+        }
+        Some(wait) if denied.is_budget => {
+            let message = format!(
+                "the budget `{rule}` is used up; its next window begins in {} s",
+                wait.as_secs()
+            );
+            (message, Retry::Never)
+        }
+        Some(wait) => {
+            let message = format!(
+                "the limit `{rule}` is reached; try again in {} ms",
+                wait.as_millis().max(1)
+            );
+            (message, Retry::After(wait))
+        }
+    };
+    let (kind, code) = match (denied.is_budget, denied.retry_after) {
+        (true, _) => ("insufficient_quota", "insufficient_quota"),
+        (false, None) => ("invalid_request_error", "request_too_large"),
+        (false, Some(_)) => ("rate_limit_error", "rate_limit_exceeded"),
+    };
+    Refusal {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        kind,
+        code,
+        message,
+        retry,
+    }
+}

@@ -1,0 +1,239 @@
+//! From a path to a resource, and from a token to a caller.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use ringfence_flag::ofrep;
+
+use super::account::Account;
+use super::{Gateway, Worker, flags, forward, relay};
+use crate::answer::{Body, BodyError, Refusal, whole};
+use crate::caller::TokenError;
+use crate::config::{Config, Kind, Resource};
+use crate::record::Line;
+use crate::record::metrics::State;
+
+/// An answer on its way.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, BodyError>> + Send>>;
+
+/// Headers that may hold a caller's token besides `Authorization`.
+pub(super) const TOKEN_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+];
+
+pub(super) fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Answering {
+    Box::pin(async move { Ok(routed(&worker, request).await) })
+}
+
+/// What a path means.
+enum Route<'a> {
+    Health,
+    Metrics,
+    Flags,
+    /// The resource's place in the configuration, and the path below it.
+    Resource(usize, &'a str),
+}
+
+async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
+    let gateway = &worker.gateway;
+    let config = gateway.snapshot();
+    let path = request.uri().path().to_owned();
+    let route = match route(&config, &path) {
+        Ok(route) => route,
+        Err(refusal) => return refusal.response(),
+    };
+    if matches!(route, Route::Health) {
+        return Response::new(whole("ok\n"));
+    }
+    let header = match &route {
+        Route::Resource(index, _) => config
+            .resources
+            .get(*index)
+            .and_then(|resource| resource.key.as_ref()),
+        _ => None,
+    };
+    let header = header.map(|key| key.header().clone());
+    let caller = match caller(&config, request.headers(), header.as_ref()) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.response(),
+    };
+    match route {
+        Route::Health => Response::new(whole("ok\n")),
+        Route::Metrics => metrics(gateway, &config),
+        Route::Flags => flags::answer(&config, gateway.flags.subscribe(), request).await,
+        Route::Resource(index, below) => {
+            let account = account(worker, config, index, caller, &request);
+            let is_llm = account
+                .resource()
+                .is_some_and(|r| matches!(r.kind, Kind::OpenAi { .. }));
+            if is_llm {
+                let below = below
+                    .strip_prefix("/v1")
+                    .filter(|rest| rest.starts_with('/'))
+                    .unwrap_or(below);
+                relay::answer(account, request, below).await
+            } else {
+                forward::answer(account, request, below).await
+            }
+        }
+    }
+}
+
+fn account(
+    worker: &Worker,
+    config: Arc<Config>,
+    index: usize,
+    caller: String,
+    request: &Request<Incoming>,
+) -> Account {
+    let resent = request.headers().get("x-stainless-retry-count");
+    let resource = config.resources.get(index);
+    let line = Line {
+        environment: config.environment.clone(),
+        generation: config.generation,
+        request_id: worker.gateway.request_id(),
+        caller,
+        resource: resource
+            .map(|resource| resource.name.clone())
+            .unwrap_or_default(),
+        server: resource.map(|resource| resource.upstream.to_string()),
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+        resend: resent.and_then(|count| count.to_str().ok()?.parse().ok()),
+        ..Line::default()
+    };
+    Account::open(worker, config, index, line)
+}
+
+fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
+    if path.split('/').any(is_dots) || path.contains('\\') {
+        return Err(Refusal::invalid(
+            "invalid_path",
+            "the path has dots for a segment",
+        ));
+    }
+    let (name, below) = match path.strip_prefix('/').and_then(|path| path.find('/')) {
+        Some(end) => path.split_at(end + 1),
+        None => (path, ""),
+    };
+    let named = |wanted: &Resource| {
+        config
+            .resources
+            .iter()
+            .position(|resource| std::ptr::eq(resource, wanted))
+    };
+    match (name, below) {
+        ("/-", "/health") => Ok(Route::Health),
+        ("/-", "/metrics") => Ok(Route::Metrics),
+        ("/ofrep", _) if path == flags::EVENTS || ofrep::is_ofrep(path) => Ok(Route::Flags),
+        ("/v1", _) => {
+            let only = config.only_openai().and_then(named);
+            let only = only.ok_or_else(|| {
+                unknown(
+                    config,
+                    "/v1 stands for the one resource of kind `openai`, and here is not exactly one",
+                )
+            })?;
+            Ok(Route::Resource(only, below))
+        }
+        _ => {
+            let resource = config
+                .resource(name.trim_start_matches('/'))
+                .and_then(named);
+            let resource = resource.ok_or_else(|| unknown(config, "no resource has that name"))?;
+            Ok(Route::Resource(resource, below))
+        }
+    }
+}
+
+/// `.` or `..`, also where it is percent-encoded.
+fn is_dots(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+fn unknown(config: &Config, why: &str) -> Refusal {
+    let names: Vec<String> = config
+        .resources
+        .iter()
+        .map(|resource| format!("/{}", resource.name))
+        .collect();
+    let message = format!("{why}; known: {}", names.join(", "));
+    Refusal::invalid("unknown_path", message).status(StatusCode::NOT_FOUND)
+}
+
+/// Who asks. The token stands where the client library puts its key.
+fn caller(
+    config: &Config,
+    headers: &HeaderMap,
+    own: Option<&HeaderName>,
+) -> Result<String, Refusal> {
+    let environment = &config.environment;
+    let Some(token) = token(headers, own) else {
+        let message = format!(
+            "no token: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)"
+        );
+        return Err(unauthorized("missing_token", message));
+    };
+    match config.callers.caller(&token) {
+        Ok(caller) => Ok(caller.to_owned()),
+        Err(error) => {
+            let code = match error {
+                TokenError::OtherEnvironment { .. } => "wrong_environment",
+                _ => "invalid_token",
+            };
+            let message = format!(
+                "{error}: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)"
+            );
+            Err(unauthorized(code, message))
+        }
+    }
+}
+
+fn unauthorized(code: &'static str, message: String) -> Refusal {
+    Refusal {
+        // LiteLLM takes `invalid_request_error` for the body's fault, whatever the status.
+        kind: "authentication_error",
+        ..Refusal::invalid(code, message).status(StatusCode::UNAUTHORIZED)
+    }
+}
+
+fn token(headers: &HeaderMap, own: Option<&HeaderName>) -> Option<String> {
+    let plain = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::to_owned);
+    if let Some(authorization) = plain(&AUTHORIZATION) {
+        let (scheme, rest) = authorization.split_once(' ')?;
+        return match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Some(rest.trim().to_owned()),
+            "basic" => basic(rest.trim()),
+            _ => None,
+        };
+    }
+    TOKEN_HEADERS.iter().chain(own).find_map(plain)
+}
+
+/// The token as the user name or the password of basic authentication (RFC 7617).
+fn basic(encoded: &str) -> Option<String> {
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    let token = if password.is_empty() { user } else { password };
+    Some(token.to_owned())
+}
+
+fn metrics(gateway: &Gateway, config: &Config) -> Response<Body> {
+    let state = State {
+        environment: &config.environment,
+        generation: config.generation,
+        lost_records: gateway.recorder.lost(),
+    };
+    let mut response = Response::new(whole(gateway.metrics.text(&state)));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,16 @@
+//! The gateway as its callers see it: over sockets of the loopback, against servers that do what bad servers do.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failing test panics"
+)]
+
+mod flags;
+mod forward;
+mod models;
+mod redis;
+mod reload;
+mod streams;
+mod upstream;
+mod world;
