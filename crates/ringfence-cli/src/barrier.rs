@@ -327,7 +327,22 @@ fn settings_files(loaded: &Loaded, environment: &Environment) -> Vec<PathBuf> {
     files.push(".env".into());
     files.extend(personal.map(PathBuf::from));
     files.extend(gather::obeyed_by_git(&loaded.root));
+    files.extend(run_for_values(loaded));
     files
+}
+
+/// What the manifest runs to get values (`from = { command = […] }`), as far as it lies in the project: it runs outside of any
+/// barrier, for whichever environment is started next.
+fn run_for_values(loaded: &Loaded) -> Vec<PathBuf> {
+    let declarations = loaded.project.declarations.iter();
+    let words = declarations
+        .flat_map(|all| all.values())
+        .flat_map(|declaration| declaration.commands())
+        .flatten();
+    let paths = words.map(|word| loaded.root.join(word));
+    paths
+        .filter(|path| path.starts_with(&loaded.root) && path.is_file())
+        .collect()
 }
 
 fn home_policy(environment: &Environment, agent: Option<&Agent>) -> Home {

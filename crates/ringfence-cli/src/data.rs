@@ -45,7 +45,7 @@ pub(crate) enum Role {
 /// What was found of one resource.
 pub(crate) struct Known<'a> {
     pub(crate) resource: &'a Resource,
-    pub(crate) target_kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) answer: Answer,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) decision: Decision,
@@ -116,23 +116,23 @@ fn target(
 
 /// Whether a resource of this kind is looked at in an environment.
 fn is_looked_at(resource: &Resource, kind: Kind, environment: &Environment) -> bool {
-    // An API of somebody else's serves no marker, so it is asked only where the manifest says that it does.
-    let usual = kind != Kind::Http;
-    resource.is_marked(environment).unwrap_or(usual) || usual
+    // An API of somebody else's serves no marker, so it is asked only where the manifest says that it does. A store that may be
+    // unmarked is asked all the same: it may be another environment's.
+    kind != Kind::Http || resource.is_marked(environment) == Some(true)
 }
 
 /// Asks all resources of an environment for their marks.
-pub(crate) fn look<'a>(
+fn look<'a>(
     loaded: &'a Loaded,
     environment: &Environment,
     resolution: &Resolution,
-) -> Result<Vec<Known<'a>>, Failure> {
+) -> Vec<Known<'a>> {
     let targets: Vec<(&Resource, Target)> = targets(loaded, resolution, Role::Program)
         .into_iter()
         .filter(|(resource, target)| is_looked_at(resource, target.kind, environment))
         .collect();
     if targets.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let (resources, targets): (Vec<&Resource>, Vec<Target>) = targets.into_iter().unzip();
     let question = probe::encode(&targets, WITHIN);
@@ -144,21 +144,25 @@ pub(crate) fn look<'a>(
         .and_then(|bytes| {
             serde_json::from_slice::<Vec<Answer>>(&bytes).map_err(|error| error.to_string())
         });
+    // Whoever is not spoken of was not asked.
+    let answers = answers.and_then(|answers| match answers.len() == resources.len() {
+        true => Ok(answers),
+        false => Err("there is no answer for each".to_owned()),
+    });
     let answers = answers.unwrap_or_else(|why| {
         let silent = |_| Answer::Silent(format!("it could not be asked: {why}"));
         resources.iter().map(silent).collect()
     });
     let rows = resources.into_iter().zip(kinds).zip(answers);
-    Ok(rows
-        .map(|((resource, kind), answer)| known(loaded, environment, resource, kind, answer))
-        .collect())
+    rows.map(|((resource, kind), answer)| known(loaded, environment, resource, kind, answer))
+        .collect()
 }
 
 fn known<'a>(
     loaded: &Loaded,
     environment: &Environment,
     resource: &'a Resource,
-    target_kind: Kind,
+    kind: Kind,
     answer: Answer,
 ) -> Known<'a> {
     let project = loaded.project.name.as_deref().unwrap_or("");
@@ -186,7 +190,7 @@ fn known<'a>(
     };
     Known {
         resource,
-        target_kind,
+        kind,
         answer,
         verdict,
         decision,
@@ -211,7 +215,7 @@ pub(crate) fn verify(
 ) -> Result<Marks, Failure> {
     let mut marks = Marks::default();
     let mut refusals = Vec::new();
-    for known in look(loaded, environment, resolution)? {
+    for known in look(loaded, environment, resolution) {
         let name = known.resource.name.clone();
         if let Some(shown) = told::shown(&known, environment) {
             marks.shown.push((name.clone(), shown));

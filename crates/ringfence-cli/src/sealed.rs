@@ -27,15 +27,24 @@ use keys::Keys;
 /// The code of a refusal where no key fits.
 const NOT_OPENED: &str = "not-opened";
 
-/// Opens everything that the environment's settings need, and puts it where a resolution finds it.
+/// What becomes of the commands that give values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commands {
+    Run,
+    Leave,
+}
+
+/// Opens everything that the environment's settings need, and puts it where a resolution finds it. Gives the names of those whose
+/// command was left.
 pub(crate) fn open(
     loaded: &mut Loaded,
     environment: &Environment,
+    commands: Commands,
     ambient: &Ambient,
     output: &mut crate::output::Output,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
     open_files(loaded, environment, ambient, output)?;
-    reference::follow(loaded, environment, ambient)
+    reference::follow(loaded, environment, commands, ambient)
 }
 
 /// Opens what keys at hand open, and says what they do not; no command is run.

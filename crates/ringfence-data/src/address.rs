@@ -113,7 +113,9 @@ pub enum AddressError {
 pub(crate) enum Trust {
     /// Nothing: the connection is encrypted against listeners alone, as `sslmode=require` says.
     Anyone,
-    /// The chain and the name, against the system's roots or those of a file.
+    /// The chain, against the system's roots or those of a file; not the name, as `sslmode=verify-ca` says.
+    Authority(Option<PathBuf>),
+    /// The chain and the name.
     Verified(Option<PathBuf>),
 }
 
@@ -138,40 +140,84 @@ pub(crate) struct PostgresAddress {
     pub(crate) shown: String,
 }
 
-/// Reads a URL of PostgreSQL, in the spelling of any client.
+/// Reads an address of PostgreSQL: a URL in the spelling of any client, or `host=… dbname=…` as libpq has it.
 pub(crate) fn postgres(value: &str, patience: Duration) -> Result<PostgresAddress, AddressError> {
     let value = value.strip_prefix("jdbc:").unwrap_or(value);
-    let (_, rest) = value.split_once("://").ok_or(AddressError::Unreadable)?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let mut trust = Trust::Anyone;
-    let mut roots = None;
-    let mut kept = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=').unwrap_or((pair, "")) {
-            ("sslmode", "verify-full" | "verify-ca") => {
-                trust = Trust::Verified(None);
-                kept.push("sslmode=require");
-            }
-            ("sslmode" | "ssl", "allow") => kept.push("sslmode=prefer"),
-            ("ssl", "true") => kept.push("sslmode=require"),
-            ("sslrootcert", path) => roots = Some(PathBuf::from(path)),
-            (name, _) if PARAMETERS.contains(&name) => kept.push(pair),
-            _ => {}
-        }
-    }
-    if let Trust::Verified(file) = &mut trust {
-        *file = roots.filter(|path| path != Path::new("system"));
-    }
-    let url = Zeroizing::new(format!("postgresql://{rest}?{}", kept.join("&")));
-    let mut config: postgres::Config = url.parse().map_err(|_| AddressError::Unreadable)?;
+    let mut parameters = Parameters::default();
+    let text = if let Some((_, rest)) = value.split_once("://") {
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let kept = parameters.kept(query.split('&'));
+        Zeroizing::new(format!("postgresql://{rest}?{}", kept.join("&")))
+    } else if value.contains('=') {
+        Zeroizing::new(parameters.kept(value.split_whitespace()).join(" "))
+    } else {
+        return Err(AddressError::Unreadable);
+    };
+    let mut config: postgres::Config = text.parse().map_err(|_| AddressError::Unreadable)?;
     config.connect_timeout(patience);
     config.application_name("ringfence");
     let shown = shown_postgres(&config);
     Ok(PostgresAddress {
         config,
-        trust,
+        trust: parameters.trust(),
         shown,
     })
+}
+
+/// `sslmode`, as far as certificates are concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Mode {
+    #[default]
+    Usual,
+    Require,
+    Authority,
+    Full,
+}
+
+/// What parameters say of certificates.
+#[derive(Default)]
+struct Parameters {
+    mode: Mode,
+    roots: Option<PathBuf>,
+}
+
+impl Parameters {
+    /// The parameters that are passed on, of `name=value` each.
+    fn kept<'a>(&mut self, pairs: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let kept = pairs.filter_map(|pair| match pair.split_once('=')? {
+            ("sslmode", "verify-full") => {
+                self.mode = Mode::Full;
+                Some("sslmode=require")
+            }
+            // With roots of its own, libpq takes one for the other.
+            ("sslmode", "verify-ca" | "require") => {
+                self.mode = match pair {
+                    "sslmode=require" => Mode::Require,
+                    _ => Mode::Authority,
+                };
+                Some("sslmode=require")
+            }
+            ("sslmode", "allow") => Some("sslmode=prefer"),
+            ("ssl", "true") => Some("sslmode=require"),
+            ("sslrootcert", path) => {
+                self.roots = Some(PathBuf::from(path));
+                None
+            }
+            (name, _) => PARAMETERS.contains(&name).then_some(pair),
+        });
+        kept.collect()
+    }
+
+    fn trust(self) -> Trust {
+        let is_own = self.roots.is_some();
+        let roots = self.roots.filter(|path| path != Path::new("system"));
+        match self.mode {
+            Mode::Full => Trust::Verified(roots),
+            Mode::Authority => Trust::Authority(roots),
+            Mode::Require if is_own => Trust::Authority(roots),
+            Mode::Require | Mode::Usual => Trust::Anyone,
+        }
+    }
 }
 
 fn shown_postgres(config: &postgres::Config) -> String {
@@ -345,9 +391,23 @@ mod tests {
         let trust = |value: &str| postgres(value, Duration::from_secs(1)).unwrap().trust;
         assert_eq!(trust("postgres://h/d?sslmode=require"), Trust::Anyone);
         assert_eq!(
+            trust("postgres://h/d?sslrootcert=/ca.pem&sslmode=require"),
+            Trust::Authority(Some("/ca.pem".into()))
+        );
+        assert_eq!(
+            trust("postgres://h/d?sslmode=verify-ca"),
+            Trust::Authority(None)
+        );
+        assert_eq!(
             trust("postgres://h/d?sslmode=verify-full&sslrootcert=/ca.pem"),
             Trust::Verified(Some("/ca.pem".into()))
         );
+        let words =
+            "host=db dbname=app user=u password=hunter2 sslmode=verify-full connect_timeout=3";
+        let address = postgres(words, Duration::from_secs(1)).unwrap();
+        assert_eq!(address.trust, Trust::Verified(None));
+        assert_eq!(address.shown, "db:5432/app");
+        assert!(postgres("hunter2", Duration::from_secs(1)).is_err());
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Scrubbed {
     pub masked: Vec<(String, u64)>,
     /// Named, and not there.
     pub missing: Vec<String>,
+    /// Emptied, and the planner's statistics still hold some of their values.
+    pub remembered: Vec<String>,
 }
 
 /// What is to be done.
@@ -105,15 +107,21 @@ fn in_postgres(
             let rows: i64 = transaction.query_one(&count, &[]).map_err(lost)?.get(0);
             let rows = u64::try_from(rows).unwrap_or(0);
             scrubbed.emptied.push((table.clone(), rows));
-            found.push(quoted);
+            found.push((table, quoted));
         } else {
             scrubbed.missing.push(table.clone());
         }
     }
     if !found.is_empty() {
         // Without CASCADE: what would go besides is named by a person first.
-        let truncate = format!("TRUNCATE {}", found.join(", "));
+        let names: Vec<&str> = found.iter().map(|(_, quoted)| quoted.as_str()).collect();
+        let truncate = format!("TRUNCATE {}", names.join(", "));
         transaction.batch_execute(&truncate).map_err(lost)?;
+    }
+    for (table, quoted) in found {
+        if !forget(&mut transaction, &quoted)? {
+            scrubbed.remembered.push(table.clone());
+        }
     }
     for table in masked.iter_mut() {
         let rows = mask_in_postgres(&mut transaction, table)?;
@@ -125,11 +133,39 @@ fn in_postgres(
         .map_err(lost)?;
     transaction.commit().map_err(lost)?;
     for table in masked {
-        // The rows as they were lie in the table's file until it is written anew.
-        let anew = format!("VACUUM FULL {}", pg::quoted(&table.table.name));
+        // The rows as they were lie in the table's file, and some of their values in its statistics, until both are written anew.
+        let name = pg::quoted(&table.table.name);
+        let anew = format!("VACUUM (FULL, ANALYZE) {name}");
         store.client().batch_execute(&anew).map_err(lost)?;
     }
     Ok(scrubbed)
+}
+
+/// Takes the planner's statistics of an emptied table away, which hold values of its rows and outlive them; says whether all are gone.
+///
+/// Nothing but a superuser may touch them, but a column whose type is set loses its own, even where it had that type before.
+fn forget(transaction: &mut ::postgres::Transaction<'_>, table: &str) -> Result<bool, SampleError> {
+    let known = "\
+SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_stats s
+    JOIN pg_catalog.pg_class c ON c.oid = $1::text::regclass JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
+WHERE s.schemaname = n.nspname AND s.tablename = c.relname";
+    let mut is_forgotten = true;
+    for row in transaction.query(known, &[&table]).map_err(lost)? {
+        let (column, kind): (String, String) = (row.get(0), row.get(1));
+        let column = pg::quoted_whole(&column);
+        let mut inner = transaction.savepoint("statistics").map_err(lost)?;
+        let set = format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}");
+        // A view or a policy that uses the column keeps its type from being set.
+        match inner.batch_execute(&set) {
+            Ok(()) => inner.commit().map_err(lost)?,
+            Err(_) => {
+                is_forgotten = false;
+                inner.rollback().map_err(lost)?;
+            }
+        }
+    }
+    Ok(is_forgotten)
 }
 
 /// Writes each row's masked columns over the old ones, in the order in which they lie.
@@ -208,9 +244,9 @@ fn in_sqlite(
     masked: &mut [Masked],
 ) -> Result<Scrubbed, SampleError> {
     let mut connection = Sqlite::open(target)?.writer()?;
-    // What is deleted or written over is overwritten, so that nothing of it stays in the file.
-    let careful = "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON";
-    connection.execute_batch(careful).map_err(lost_file)?;
+    connection
+        .pragma_update(None, "foreign_keys", true)
+        .map_err(lost_file)?;
     let mut scrubbed = Scrubbed::default();
     let transaction = connection.transaction().map_err(lost_file)?;
     let deferred = transaction.pragma_update(None, "defer_foreign_keys", true);
@@ -236,6 +272,9 @@ fn in_sqlite(
         .execute(written, [wanted.environment])
         .map_err(lost_file)?;
     transaction.commit().map_err(lost_file)?;
+    // Cells that were moved from page to page leave their bytes behind, so every page is written anew; the file stays the same.
+    let anew = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+    connection.execute_batch(anew).map_err(lost_file)?;
     Ok(scrubbed)
 }
 

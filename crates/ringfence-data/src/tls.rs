@@ -5,11 +5,14 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use crate::address::{AddressError, Trust};
 
@@ -28,15 +31,29 @@ pub(crate) fn config(trust: &Trust) -> Result<ClientConfig, AddressError> {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider())))
             .with_no_client_auth(),
-        Trust::Verified(file) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(file.as_deref())? {
-                // What is no certificate verifies nothing; the others still may.
-                let _ = roots.add(certificate);
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
+        Trust::Authority(file) => {
+            let roots = Arc::new(roots(file.as_deref())?);
+            let inner = WebPkiServerVerifier::builder_with_provider(roots, provider())
+                .build()
+                .map_err(|_| AddressError::Roots)?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Authority(inner)))
+                .with_no_client_auth()
         }
+        Trust::Verified(file) => builder
+            .with_root_certificates(roots(file.as_deref())?)
+            .with_no_client_auth(),
     })
+}
+
+fn roots(file: Option<&Path>) -> Result<RootCertStore, AddressError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        // What is no certificate verifies nothing; the others still may.
+        let _ = roots.add(certificate);
+    }
+    Ok(roots)
 }
 
 /// The roots of trust: those of a file, or the system's.
@@ -95,5 +112,54 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Takes any name that an authority of ours has signed, as `sslmode=verify-ca` asks.
+#[derive(Debug)]
+struct Authority(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for Authority {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        stapled: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        use CertificateError::{NotValidForName, NotValidForNameContext};
+        // The name is looked at last, when the chain has been found right.
+        match self
+            .0
+            .verify_server_cert(certificate, between, name, stapled, now)
+        {
+            Err(rustls::Error::InvalidCertificate(
+                NotValidForName | NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }

@@ -76,6 +76,16 @@ impl Declaration {
         Some((&from.value, Place::new(self.place.source, from.span)))
     }
 
+    /// The commands that give its value in any environment, as their words.
+    pub fn commands(&self) -> impl Iterator<Item = &[String]> {
+        let within = self.from.within.iter().map(|(_, from)| from);
+        let all = self.from.default.iter().chain(within);
+        all.filter_map(|from| match &from.value {
+            ValueSource::Command(words) => Some(words.as_slice()),
+            _ => None,
+        })
+    }
+
     /// Whether the setting must have a value in `environment`.
     #[must_use]
     pub fn is_required(&self, environment: &Environment) -> bool {

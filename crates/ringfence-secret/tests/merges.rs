@@ -205,7 +205,7 @@ fn conflicts_are_named_and_nothing_is_changed() {
 }
 
 #[test]
-fn who_was_let_in_is_in_and_who_was_taken_out_is_out() {
+fn who_was_taken_out_is_out_and_nobody_is_let_in() {
     for (seed, format) in (0..PAIRS).flat_map(|seed| [(seed, Format::Dotenv), (seed, Format::Json)])
     {
         let mut random = Random::new(seed);
@@ -230,11 +230,16 @@ fn who_was_let_in_is_in_and_who_was_taken_out_is_out() {
             branch
         };
         let (mut ours, theirs) = (branch(&own), branch(&others));
-        ours.merge(&branches.base, &theirs).unwrap();
-        let stays = |at: &usize| {
-            let (here, there) = (own.contains(at), others.contains(at));
-            here && there || (!base.contains(at) && (here || there))
+        let left_out = ours.merge(&branches.base, &theirs).unwrap();
+        let is_gone = |at: &usize| !own.contains(at) || !others.contains(at);
+        // Whom this side let in stays as long as there is no new data key.
+        let stays = |at: &usize| match base.contains(at) {
+            true => !is_gone(at),
+            false => own.contains(at) && !is_gone(&1),
         };
+        let is_left_out = (own.contains(&2) || others.contains(&2)) && !stays(&2);
+        let expected = is_left_out.then(|| branches.recipient(2).text().to_owned());
+        assert_eq!(left_out, Vec::from_iter(expected), "seed {seed}");
         let bytes = ours.seal(NOW).unwrap();
         for at in 0..3 {
             let file = File::parse(&bytes, format).unwrap();
@@ -267,6 +272,24 @@ fn a_data_key_that_one_side_gave_up_does_not_come_back() {
         assert_ne!(ours.data_key_digest(), old);
         let merged = reopened(&mut ours, Format::Dotenv, &branches.people[1]);
         assert_eq!(merged.get("ADDED"), Some("1"));
+    }
+}
+
+#[test]
+fn the_data_key_of_a_forged_branch_is_not_taken() {
+    let mut random = Random::new(0);
+    let branches = Branches::new(Format::Dotenv, &mut random);
+    let all = [0, 1, 2].map(|at| branches.recipient(at));
+    // Made from public keys alone, with a data key that its maker knows.
+    let mut forged = Opened::new(Format::Dotenv);
+    forged.readers(&all).unwrap();
+    let known = forged.data_key_digest();
+    let mut theirs = branches.base.clone();
+    theirs.set("ADDED", "1").unwrap();
+    for (mut ours, theirs) in [(forged.clone(), &theirs), (theirs.clone(), &forged)] {
+        ours.merge(&branches.base, theirs).unwrap();
+        assert_ne!(ours.data_key_digest(), known);
+        assert_eq!(ours.get("ADDED"), Some("1"));
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use ringfence_diagnostic::diagnostic;
+use ringfence_diagnostic::render::without_controls;
 use ringfence_model::environment::Environment;
 use ringfence_model::layer::{Layer, Origin};
 use ringfence_model::resolve::{Resolution, Setting};
@@ -230,7 +231,10 @@ impl<'a> Told<'a> {
     }
 
     fn row(&self, name: &str, pair: Pair<'_>) -> Vec<String> {
-        let mut row = vec![compare(pair).word().to_owned(), name.to_owned()];
+        let mut row = vec![
+            compare(pair).word().to_owned(),
+            without_controls(name).into_owned(),
+        ];
         let sides = pair.into_iter().zip(self.fingerprints(pair));
         row.extend(sides.map(|(side, fingerprint)| {
             let origin = side.origin();

@@ -42,10 +42,10 @@ pub(crate) fn run(
     desk.consent(&arguments.consent, "reset", ambient)?;
     for (resource, target) in &targets {
         anew::make(target).map_err(|error| desk::failed(resource, &desk.environment, &error))?;
+        // Before its schema is made, so that a command that fails leaves something that may be reset again.
+        mark_own(&desk, resource, target)?;
         migrate(&desk, resource, ambient)?;
-        let mut looked = desk.look(resource, target)?;
-        mark::write(&desk, resource, &mut looked)
-            .map_err(|error| desk::failed(resource, &desk.environment, &error))?;
+        mark_own(&desk, resource, target)?;
         output.print(&format!(
             "{}  dropped, made again, marked {name}\n",
             resource.name
@@ -81,6 +81,16 @@ fn may_be_dropped(desk: &desk::Desk, resource: &Resource, target: &Target) -> Re
     Err(Failure::error(exit::REFUSED, message).hint(hint).into())
 }
 
+/// Marks a store that was just made, unless its mark is there: a command that makes a file anew takes it away.
+fn mark_own(desk: &desk::Desk, resource: &Resource, target: &Target) -> Result<(), Failure> {
+    let mut looked = desk.look(resource, target)?;
+    if looked.verdict == Verdict::Own {
+        return Ok(());
+    }
+    mark::write(desk, resource, &mut looked)
+        .map_err(|error| desk::failed(resource, &desk.environment, &error))
+}
+
 /// Whether the server says that there is no such database: nothing has to be dropped then.
 fn is_missing(target: &Target) -> bool {
     matches!(
@@ -107,7 +117,7 @@ fn migrate(desk: &desk::Desk, resource: &Resource, ambient: &Ambient) -> Result<
             resource.migrate.join(" ")
         )
     };
-    let hint = "it is empty and unmarked now; mend the command and say it again";
+    let hint = "it has no schema now; mend the command and say it again";
     match ambient::run_own_process(&words, &desk.loaded.root, ambient) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Failure::error(exit::FAULT, message())

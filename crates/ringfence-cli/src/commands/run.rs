@@ -11,8 +11,11 @@ pub(crate) fn run(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let start = start::prepare(&arguments.selection, ambient, output)?;
     let wall = &arguments.wall;
+    let start = match wall.explain {
+        true => start::prepare_to_explain(&arguments.selection, ambient, output)?,
+        false => start::prepare(&arguments.selection, ambient, output)?,
+    };
     match arguments.command.split_first() {
         Some((program, rest)) => {
             let mut command = start::Command::new(program, rest.to_vec());

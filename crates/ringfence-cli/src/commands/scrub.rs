@@ -119,6 +119,9 @@ fn told(resource: &Resource, environment: &Environment, scrubbed: &Scrubbed) -> 
     for (table, rows) in &scrubbed.masked {
         text.push_str(&format!("{name}  {table}  {rows} rows masked\n"));
     }
+    for table in &scrubbed.remembered {
+        text.push_str(&format!("{name}  {table}  the planner's statistics still hold some of its values; a superuser says `DELETE FROM pg_statistic WHERE starelid = '{table}'::regclass`\n"));
+    }
     for table in &scrubbed.missing {
         text.push_str(&format!("{name}  {table}  is not there\n"));
     }

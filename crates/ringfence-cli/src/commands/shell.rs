@@ -21,7 +21,10 @@ pub(crate) fn run(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<u8, Failure> {
-    let mut start = start::prepare(&arguments.selection, ambient, output)?;
+    let mut start = match arguments.wall.explain {
+        true => start::prepare_to_explain(&arguments.selection, ambient, output)?,
+        false => start::prepare(&arguments.selection, ambient, output)?,
+    };
     let shell = ambient.shell();
     let name = Path::new(&shell)
         .file_name()

@@ -1,6 +1,6 @@
 //! `ringfence show`: every setting of an environment, secrets masked, with its origin.
 
-use ringfence_diagnostic::render::{DiagnosticRecord, records};
+use ringfence_diagnostic::render::{DiagnosticRecord, records, without_controls};
 use ringfence_diagnostic::{Sources, diagnostic};
 use ringfence_model::environment::Environment;
 use ringfence_model::layer::{Layer, Origin};
@@ -241,7 +241,8 @@ fn row(name: &str, setting: &Setting, sources: &Sources) -> Vec<String> {
 
 fn closed_row(name: &str, (layer, origin): (Layer, Origin), sources: &Sources) -> Vec<String> {
     let origin = format!("{} ({})", place(origin, sources), layer.name());
-    vec![name.to_owned(), format!("({})", kept(layer)), origin]
+    let name = without_controls(name).into_owned();
+    vec![name, format!("({})", kept(layer)), origin]
 }
 
 fn line(cells: &[String], output: &Output) -> String {

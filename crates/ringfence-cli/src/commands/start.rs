@@ -84,9 +84,18 @@ pub(crate) struct Opened {
     pub(crate) loaded: Loaded,
 }
 
-/// Resolves, and refuses on any error.
+/// Opens, resolves, and refuses on any error.
 pub(crate) fn open(
     selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Opened, Failure> {
+    opened(selection, sealed::Commands::Run, ambient, output)
+}
+
+fn opened(
+    selection: &Selection,
+    commands: sealed::Commands,
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<Opened, Failure> {
@@ -96,8 +105,15 @@ pub(crate) fn open(
         Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
     };
     deny_arguments(selection, &environment)?;
-    sealed::open(&mut loaded, &environment, ambient, output)?;
-    let resolution = loaded.resolve(&environment, &ambient.host, &selection.set);
+    let left = sealed::open(&mut loaded, &environment, commands, ambient, output)?;
+    let mut resolution = loaded.resolve(&environment, &ambient.host, &selection.set);
+    if !left.is_empty() {
+        resolution.closed.retain(|name, _| !left.contains(name));
+        output.say(&format!(
+            "ringfence: nothing is started, so what commands give is not known, nor what it would reach: {}",
+            left.join(", ")
+        ));
+    }
     if resolution.is_refused() || !resolution.closed.is_empty() {
         let mut diagnostics = resolution.diagnostics;
         diagnostics.extend(sealed::still_closed(&resolution.closed));
@@ -118,14 +134,29 @@ pub(crate) fn prepare(
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<Start, Failure> {
+    let opened = open(selection, ambient, output)?;
+    Ok(prepared(opened, ambient, output))
+}
+
+/// The same for `--explain`: nothing is started, so values that a command gives stay unknown, and that is told.
+pub(crate) fn prepare_to_explain(
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Result<Start, Failure> {
+    let opened = opened(selection, sealed::Commands::Leave, ambient, output)?;
+    Ok(prepared(opened, ambient, output))
+}
+
+fn prepared(opened: Opened, ambient: &Ambient, output: &mut Output) -> Start {
     let Opened {
         environment,
         resolution,
         loaded,
-    } = open(selection, ambient, output)?;
+    } = opened;
     let block = block(&loaded.project, &environment, &resolution, &ambient.host);
     say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
-    Ok(Start {
+    Start {
         name: environment.name.clone(),
         tier: environment.tier,
         project: project_name(&loaded),
@@ -136,7 +167,7 @@ pub(crate) fn prepare(
         loaded,
         marks: Marks::default(),
         files: Vec::new(),
-    })
+    }
 }
 
 fn project_name(loaded: &Loaded) -> String {

@@ -42,7 +42,13 @@ pub(crate) fn open(name: &str, ambient: &Ambient, output: &mut Output) -> Result
         Ok(environment) => environment.clone(),
         Err(diagnostic) => return Err(Failure::diagnostic(*diagnostic, loaded.sources)),
     };
-    sealed::open(&mut loaded, &environment, ambient, output)?;
+    sealed::open(
+        &mut loaded,
+        &environment,
+        sealed::Commands::Run,
+        ambient,
+        output,
+    )?;
     let resolution = loaded.resolve(&environment, &ambient.host, &[]);
     if resolution.is_refused() || !resolution.closed.is_empty() {
         let mut diagnostics = resolution.diagnostics;

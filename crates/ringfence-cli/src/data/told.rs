@@ -146,7 +146,7 @@ fn others(known: &Known<'_>, whose: &ringfence_data::marker::Whose, name: &str) 
     )
     .because("nothing was started: it would have worked on another environment's data")
     .help(format!("let `{setting}` of `{name}` name its own"));
-    match known.target_kind {
+    match known.kind {
         Kind::Postgres => diagnostic.help(
             "where it is a physical copy, its administrator says so in it: `ALTER DATABASE … RESET ringfence.place`",
         ),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_model::environment::Environment;
 use ringfence_secret::identity::Recipient;
 use ringfence_secret::seal::{Editor, Found};
@@ -122,7 +123,7 @@ fn seal(about: &About<'_>, (sealed, file): (&SealedFile, &File), ambient: &Ambie
         environment: name,
         file: &sealed.bytes,
         names: &names,
-        lowest_revision: about.seen(ambient).max(1),
+        lowest_revision: about.lowest_revision(ambient),
     };
     let unsaid = || "the manifest does not say whose seal counts".to_owned();
     let by = about.editors().ok_or_else(unsaid).and_then(|editors| {
@@ -176,8 +177,13 @@ pub(crate) fn person_of<'a>(loaded: &'a Loaded, key: &str) -> Option<&'a str> {
         .map(|(name, _)| name.as_str())
 }
 
+/// How a public key of a file begins, which may be any text.
+pub(crate) fn short(key: &str) -> String {
+    let beginning: String = key.chars().take(24).collect();
+    format!("{}…", without_controls(&beginning))
+}
+
 /// A public key as people are told of it: whose it is, or how it begins.
 pub(crate) fn spoken(loaded: &Loaded, key: &str) -> String {
-    let short: String = key.chars().take(24).collect();
-    person_of(loaded, key).map_or_else(|| format!("{short}…"), str::to_owned)
+    person_of(loaded, key).map_or_else(|| short(key), str::to_owned)
 }

@@ -8,17 +8,18 @@ use ringfence_model::value::Value;
 use ringfence_secret::value::Secret;
 use ringfence_syntax::manifest::ValueSource;
 
-use super::refused;
+use super::{Commands, refused};
 use crate::ambient::{self, Ambient, CommandError};
 use crate::failure::Failure;
 use crate::load::{Loaded, MANIFEST};
 
-/// Gets the values of all references that count in the environment.
+/// Gets the values of all references that count in the environment; gives the names of those whose command was left.
 pub(super) fn follow(
     loaded: &mut Loaded,
     environment: &Environment,
+    commands: Commands,
     ambient: &Ambient,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
     let declarations = loaded
         .project
         .declarations
@@ -31,7 +32,12 @@ pub(super) fn follow(
             elsewhere.then(|| (declaration.name.clone(), source.clone(), place))
         })
         .collect();
+    let mut left = Vec::new();
     for (name, source, place) in wanted {
+        if commands == Commands::Leave && matches!(source, ValueSource::Command(_)) {
+            left.push(name);
+            continue;
+        }
         match value(&loaded.root, &source, ambient) {
             Ok(value) => {
                 loaded
@@ -48,7 +54,7 @@ pub(super) fn follow(
             }
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// The value without the line's end that commands and editors put behind it; else why there is none, and what mends it.

@@ -75,7 +75,7 @@ impl About<'_> {
         };
         let refused = |error| self.seal_refused(&error);
         match self.check_seal(seal, (sealed, file), &editors, ambient) {
-            Err(SealError::File | SealError::Names { .. }) => {}
+            Err(SealError::File | SealError::Names { .. } | SealError::Revision { .. }) => {}
             checked => return checked.map(Some).map_err(refused),
         }
         // Somebody may be between writing the file and its seal: they hold the lock until both are there.
@@ -104,15 +104,11 @@ impl About<'_> {
         ambient: &Ambient,
     ) -> Result<Seal, SealError> {
         let names: BTreeSet<String> = file.names().map(str::to_owned).collect();
-        let lowest_revision = match self.environment.tier {
-            Tier::Production => self.seen(ambient).max(1),
-            _ => 1,
-        };
         let found = Found {
             environment: &self.environment.name,
             file: &sealed.bytes,
             names: &names,
-            lowest_revision,
+            lowest_revision: self.lowest_revision(ambient),
         };
         seal.verify(&found, editors)?;
         Ok(seal)
@@ -188,8 +184,17 @@ impl About<'_> {
         ambient.revision(&self.state_name()).unwrap_or(0)
     }
 
+    /// The lowest revision that is still taken: outside production, going back to an older branch is everyday work.
+    pub(super) fn lowest_revision(&self, ambient: &Ambient) -> u64 {
+        match self.environment.tier {
+            Tier::Production => self.seen(ambient).max(1),
+            _ => 1,
+        }
+    }
+
+    /// By the environment, not by the file's path: an older file can be put back in another of the places that sealed files have.
     fn state_name(&self) -> String {
-        let whole = format!("{}\0{}", self.loaded.root.display(), self.path);
+        let whole = format!("{}\0{}", self.loaded.root.display(), self.environment.name);
         ringfence_secret::fingerprint::name_of(whole.as_bytes())
     }
 }

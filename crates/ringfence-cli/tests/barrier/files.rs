@@ -305,6 +305,20 @@ fn s16_what_guards_the_project_is_read_only() {
     });
 }
 
+/// What the manifest runs to get a value runs outside of any barrier, for another environment as well.
+#[test]
+fn a_command_that_gives_a_value_cannot_be_changed() {
+    scenario(&[], |scene| {
+        scene.write("tools/value.sh", "echo value\n");
+        let manifest = "version = 1\n[environments]\ndev = {}\nprod = {}\n[settings]\nTOKEN = { required = false, \
+                        from = { in.prod = { command = [\"sh\", \"tools/value.sh\"] } } }\n";
+        scene.write("ringfence.toml", manifest);
+        scene.repelled("echo '# plain' >> tools/value.sh", READ_ONLY);
+        scene.inside("mv tools other").failed(FIXED);
+        scene.inside("rm -f tools/value.sh").failed(FIXED);
+    });
+}
+
 /// Scenario 16, from above: a folder that holds something read-only cannot be moved away and made anew.
 #[test]
 fn s16_a_guarded_folders_parent_cannot_be_replaced() {

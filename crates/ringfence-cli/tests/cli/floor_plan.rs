@@ -80,7 +80,7 @@ const KEPT: &[(&str, &[&str])] = &[
 
 /// Crates that were looked at twice, and the lines that they may have: `lint` is a file for each of its 38 checks, and `cli` one for each
 /// command, of which none knows another.
-const LARGER: &[(&str, usize)] = &[("ringfence-lint", 9000), ("ringfence-cli", 14_000)];
+const LARGER: &[(&str, usize)] = &[("ringfence-lint", 9000), ("ringfence-cli", 15_000)];
 
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

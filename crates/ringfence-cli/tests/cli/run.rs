@@ -289,6 +289,26 @@ fn variables_that_hijack_are_refused_from_files() {
 }
 
 #[test]
+fn a_key_that_opens_sealed_files_is_given_to_no_program_by_accident() {
+    for name in [
+        "SOPS_AGE_KEY",
+        "SOPS_AGE_KEY_FILE",
+        "DOTENV_PRIVATE_KEY_PROD",
+    ] {
+        let file = format!("{name}=x\n");
+        let world = World::new(&[(".env.dev", &file)]);
+        world.refuses(
+            &["run", "dev"],
+            &["key-for-the-program", name, ".env.dev:1:"],
+        );
+        let manifest = format!("version = 1\n[settings]\n{name} = {{}}\n");
+        let declared = World::new(&[("ringfence.toml", &manifest), (".env.dev", &file)]);
+        let value = declared.value(&["run", "dev", "--no-barrier"], name);
+        assert_eq!(value.as_deref(), Some("x"));
+    }
+}
+
+#[test]
 fn the_program_is_looked_for_on_the_childs_path() {
     let world = World::new(&[
         ("ringfence.toml", "version = 1\n[settings]\nPATH = {}\n"),

@@ -206,6 +206,10 @@ fn a_copy_is_masked_where_it_is() {
     );
     mark(&world, "prod");
     cluster.sql(
+        "masked_prod",
+        "CREATE VIEW open_sessions AS SELECT id FROM sessions; ANALYZE",
+    );
+    cluster.sql(
         "postgres",
         "CREATE DATABASE masked_dev TEMPLATE masked_prod",
     );
@@ -223,6 +227,21 @@ fn a_copy_is_masked_where_it_is() {
     for found in ["canary", "customers.example", "Canaria", "odd signs"] {
         assert!(!all.contains(found), "{found}");
     }
+    // The planner remembers nobody, either; where it cannot be made to forget, that is said.
+    let remembered = "SELECT string_agg(DISTINCT tablename, ',') FROM pg_stats WHERE tablename IN ('users', 'orgs', 'orders', 'returns', 'sessions', 'outbox')
+        AND coalesce(most_common_vals::text, '') || coalesce(histogram_bounds::text, '') LIKE '%canary%'";
+    let known = cluster.sql("masked_prod", remembered);
+    assert!(
+        known.contains("sessions") && known.contains("users"),
+        "{known}"
+    );
+    assert_eq!(cluster.sql("masked_dev", remembered), "sessions");
+    assert!(
+        outcome
+            .stdout
+            .contains("sessions  the planner's statistics"),
+        "{outcome:?}"
+    );
     // A trigger that would tell somebody of each change hears nothing, and hears again afterwards.
     let triggers = "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'";
     assert_eq!(cluster.sql("masked_dev", triggers), "0");
@@ -309,6 +328,15 @@ fn only_what_is_disposable_is_dropped() {
     mark(&world, "test");
     let outcome = world.ringfence(&["reset", "dev", "--yes", "dev"]);
     assert_eq!(outcome.code, Some(78), "it is another's: {outcome:?}");
+    // A command that fails leaves what can be reset again.
+    let manifest = world.read("ringfence.toml");
+    world.write(
+        "ringfence.toml",
+        manifest.replace("psql -q", "false; psqll -q"),
+    );
+    let outcome = world.ringfence(&["reset", "test", "--yes", "test"]);
+    assert_eq!(outcome.code, Some(70), "{outcome:?}");
+    world.write("ringfence.toml", manifest);
     let outcome = world.ringfence(&["reset", "test", "--yes", "test"]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let tables = "SELECT string_agg(relname, ',') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";

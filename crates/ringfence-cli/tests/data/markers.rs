@@ -238,6 +238,39 @@ fn a_cache_says_whose_it_is_and_a_copy_keeps_saying_so() {
 }
 
 #[test]
+fn production_asks_for_its_name() {
+    use std::io::Write;
+    let world = project("sqlite", &[("prod", "prod.db"), ("test", "test.db")]);
+    let typed = |words: &str, answer: &str| {
+        let line = format!("{} {words}", env!("CARGO_BIN_EXE_ringfence"));
+        let mut command = world.any_command("script");
+        command.args(["-qec", &line, "/dev/null"]);
+        let mut child = command
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(answer.as_bytes())
+            .unwrap();
+        crate::world::Outcome::of(&child.wait_with_output().unwrap())
+    };
+    let outcome = typed("mark prod", "yes\n");
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    assert!(!world.path("prod.db").exists());
+    let outcome = typed("mark prod", "prod\n");
+    assert!(
+        outcome.stdout.contains("type its name") && outcome.stdout.contains("marked now"),
+        "{outcome:?}"
+    );
+    let outcome = typed("mark test", "");
+    assert!(outcome.stdout.contains("marked now"), "{outcome:?}");
+}
+
+#[test]
 fn the_banner_says_what_was_verified() {
     let world = project("sqlite", &[("test", "app.db")]);
     mark(&world, "test");
@@ -457,6 +490,15 @@ fn certificates_are_looked_at_where_the_address_says_so() {
         false,
     );
     check(format!("{host}?sslmode=verify-full"), false);
+    // The authority alone, and with it what libpq makes of `require`.
+    check(
+        format!("{url}?sslmode=verify-ca&sslrootcert={authority}"),
+        true,
+    );
+    check(format!("{url}?sslmode=verify-ca"), false);
+    let stranger = Cluster::encrypted();
+    let other = stranger.authority();
+    check(format!("{url}?sslmode=require&sslrootcert={other}"), false);
 }
 
 #[test]

@@ -278,6 +278,114 @@ fn an_older_revision_put_back() {
 }
 
 #[test]
+fn a_reader_that_nobody_named_is_told_to_whoever_seals() {
+    let scene = Scene::sealed("A=1\n");
+    let slipped = format!(
+        "sops_age__list_2__map_enc=x\nsops_age__list_2__map_recipient={}\nsops_lastmodified=",
+        scene.age("eve")
+    );
+    let sealed = scene.fine("ana", &["secret", "seal", "prod"]);
+    assert!(!sealed.stderr.contains("rotate"), "{sealed:?}");
+    let readers = scene.world.read(FILE).matches("map_recipient").count();
+    let slipped = slipped.replace("list_2", &format!("list_{readers}"));
+    scene.change(FILE, "sops_lastmodified=", &slipped);
+    let sealed = scene.fine("ana", &["secret", "seal", "prod"]);
+    assert!(
+        sealed.stderr.contains(scene.age("eve").get(..24).unwrap())
+            && sealed.stderr.contains("ringfence secret rotate prod"),
+        "{sealed:?}"
+    );
+    scene.fine("ana", &["secret", "rotate", "prod"]);
+    assert!(!scene.world.read(FILE).contains(&scene.age("eve")));
+}
+
+/// The beginning of somebody's key is nobody's.
+#[test]
+fn a_reader_that_looks_like_somebody_is_not_called_so() {
+    let scene = Scene::sealed("A=1\n");
+    let slipped = format!(
+        "sops_age__list_9__map_enc=x\nsops_age__list_9__map_recipient={}\nsops_lastmodified=",
+        scene.age("ana").get(..23).unwrap()
+    );
+    scene.change(".env.dev.enc", "sops_lastmodified=", &slipped);
+    let refused = scene.pipes("ana", &["secret", "set", "dev", "B"], "2");
+    assert_eq!(refused.code, Some(78), "{refused:?}");
+    assert!(
+        refused.stderr.contains("… (nobody under `[people]`)"),
+        "{refused:?}"
+    );
+}
+
+/// Names and keys of a file that anybody wrote move no cursor and change no title.
+#[test]
+fn what_controls_a_terminal_is_not_passed_on() {
+    let scene = Scene::sealed("A=1\n");
+    let file = ".env.dev.enc";
+    let text = scene.world.read(file);
+    let text = text.replace("map_recipient=", "map_recipient=\u{1b}[31m");
+    let commands: [&[&str]; 6] = [
+        &["secret", "list", "dev"],
+        &["secret", "verify", "dev"],
+        &["secret", "rotate", "dev"],
+        &["show", "dev"],
+        &["diff", "dev", "prod"],
+        &["check"],
+    ];
+    for row in ["X\u{1b}]0;title\u{7}=", "X\u{1b}[2J=clear"] {
+        for command in commands {
+            scene.world.write(file, format!("{row}\n{text}"));
+            let outcome = scene.says("ana", command);
+            let all = outcome.stdout + &outcome.stderr;
+            assert!(all.len() > 1, "{command:?}");
+            assert!(!all.contains(['\u{1b}', '\u{7}']), "{command:?}: {all:?}");
+        }
+    }
+}
+
+#[test]
+fn an_older_revision_put_into_another_place() {
+    let scene = Scene::sealed("A=1\n");
+    let old = [FILE, SEAL].map(|path| scene.world.read(path));
+    scene.sets("prod", "A", "2");
+    for (path, text) in ["secrets/prod.env", "secrets/prod.env.seal"]
+        .iter()
+        .zip(&old)
+    {
+        scene.world.write(path, text);
+    }
+    fs::remove_file(scene.world.path(FILE)).unwrap();
+    fs::remove_file(scene.world.path(SEAL)).unwrap();
+    scene.refuses(
+        "ana",
+        "prod",
+        &["secrets/prod.env", "revision 1", "revision 2"],
+    );
+}
+
+/// Whoever could use the numbers up would keep everybody from sealing.
+#[test]
+fn a_seal_that_is_far_ahead_is_not_followed() {
+    let scene = Scene::sealed("A=1\n");
+    let seal = scene.world.read(SEAL);
+    let (text, _) = seal.split_once("-----BEGIN SSH SIGNATURE-----").unwrap();
+    let digest = "0".repeat(64);
+    let far = text
+        .replace("revision 1\n", "revision 18446744073709551614\n")
+        .replace("previous none\n", &format!("previous sha256:{digest}\n"));
+    scene.world.write("far", &far);
+    let mut command = scene.world.any_command("sh");
+    let sign = "ssh-keygen -q -Y sign -f \"$HOME/.ssh/id_ed25519\" -n ringfence-seal@1 far";
+    command.args(["-c", sign]).env("HOME", scene.home("eve"));
+    assert!(command.status().unwrap().success());
+    scene.world.write(SEAL, far + &scene.world.read("far.sig"));
+    let words = [SEAL, "no editor", "revisions ahead", "from git again"];
+    scene.fails("ana", &["secret", "seal", "prod"], 78, &words);
+    scene.world.write(SEAL, &seal);
+    scene.sets("prod", "A", "2");
+    scene.starts("ana", "prod");
+}
+
+#[test]
 fn an_older_revision_is_no_matter_in_development() {
     let scene = Scene::new();
     scene.declare("[secrets]\ndev = { seal = \"required\" }\n");
@@ -289,4 +397,5 @@ fn an_older_revision_is_no_matter_in_development() {
         scene.world.write(path, text);
     }
     assert_eq!(scene.value("ana", "dev", "A"), "1");
+    scene.fine("ana", &["secret", "verify", "dev"]);
 }

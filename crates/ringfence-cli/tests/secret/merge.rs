@@ -156,6 +156,38 @@ fn who_has_no_key_merges_nothing() {
     assert_eq!(scene.world.read(".env.dev.enc"), ours);
 }
 
+/// Whoever can commit can write a reader into a branch: the data key would be made out to them by whoever merges it.
+#[test]
+fn a_reader_that_a_branch_slipped_in_gets_nothing_from_a_merge() {
+    let scene = repository();
+    let stanza = |scene: &Scene| {
+        let text = scene.world.read(".env.dev.enc");
+        let enc = text
+            .lines()
+            .find_map(|line| line.strip_prefix("sops_age__list_0__map_enc="));
+        format!(
+            "sops_age__list_9__map_enc={}\nsops_age__list_9__map_recipient={}\nsops_lastmodified=",
+            enc.unwrap(),
+            scene.age("eve")
+        )
+    };
+    on(&scene, "theirs", |scene| {
+        scene.change(".env.dev.enc", "sops_lastmodified=", &stanza(scene));
+    });
+    on(&scene, "main", |scene| scene.sets("dev", "B", "ours"));
+    let merged = git(&scene, &["merge", "theirs"]);
+    assert_eq!(merged.code, Some(0), "{merged:?}");
+    assert!(
+        merged.stderr.contains("a merge lets nobody in")
+            && merged.stderr.contains("ringfence secret rotate"),
+        "{merged:?}"
+    );
+    assert!(!scene.world.read(".env.dev.enc").contains(&scene.age("eve")));
+    scene.refuses("eve", "dev", &["no key at hand opens it"]);
+    scene.fine("eve", &["secret", "verify", "dev"]);
+    assert_eq!(rows(&scene, "dev")["B"], "ours");
+}
+
 /// Five pairs of edits that touch different settings, drawn by a small generator.
 #[test]
 fn random_pairs_of_edits_merge_to_the_union() {

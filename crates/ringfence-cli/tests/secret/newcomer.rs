@@ -534,6 +534,38 @@ fn what_does_not_hold_is_printed_as_json_where_that_is_asked_for() {
 }
 
 /// Who lets somebody in cannot lock themselves out by it unseen.
+/// Whoever has another's key would go on reading.
+#[test]
+fn a_key_of_two_people_is_not_revoked_from_one() {
+    let scene = Scene::sealed("A=1\n");
+    let key = scene.age("ben");
+    scene.fine("ana", &["secret", "grant", "prod", "deploy", "--key", &key]);
+    scene.fails(
+        "ana",
+        &["secret", "revoke", "prod", "ben"],
+        78,
+        &["a key of `deploy`, too", "nothing was changed"],
+    );
+    scene.starts("ben", "prod");
+}
+
+#[test]
+fn names_and_keys_of_several_lines_are_refused() {
+    let scene = Scene::new();
+    let before = scene.world.read("ringfence.toml");
+    let (key, ssh) = (scene.age("eve"), scene.ssh("eve") + "\nmore");
+    for (person, key) in [
+        ("", &key),
+        ("a\nb", &key),
+        ("\u{1b}[2J", &key),
+        ("eve", &ssh),
+    ] {
+        let words = ["secret", "grant", "dev", person, "--key", key];
+        scene.fails("ana", &words, 2, &["nothing was written"]);
+    }
+    assert_eq!(scene.world.read("ringfence.toml"), before);
+}
+
 #[test]
 fn letting_somebody_in_where_nobody_was_named_says_who_goes_out() {
     if crate::scene::sops().is_none() {

@@ -26,6 +26,17 @@ fn a_command_gives_a_value() {
 }
 
 #[test]
+fn a_plan_runs_no_command() {
+    let scene = from_command("[\"touch\", \"ran\"]");
+    let explained = scene.fine("ana", &["run", "dev", "--explain"]);
+    assert!(!scene.world.path("ran").exists());
+    assert!(explained.stderr.contains("TOKEN"), "{explained:?}");
+    let command = scene.says("ana", &["run", "dev", "--explain", "--json", "--", "true"]);
+    assert_eq!(command.code, Some(0), "{command:?}");
+    assert!(!scene.world.path("ran").exists());
+}
+
+#[test]
 fn no_shell_reads_a_command() {
     let words = "[\"printf\", \"%s\", \"$(touch ran)`touch ran`; touch ran | $HOME > ran * ~\"]";
     let scene = from_command(words);

@@ -136,7 +136,20 @@ impl Rules<'_> {
             .help("give the setting another name");
             return Some(at_origin(diagnostic, setting.origin, "set here"));
         }
-        if setting.is_declared || setting.layer == Layer::Host || !variable::hijacks(name) {
+        if setting.is_declared || setting.layer == Layer::Host {
+            return None;
+        }
+        if variable::opens_secrets(name) {
+            let diagnostic = Diagnostic::error(
+                "key-for-the-program",
+                format!("`{name}` leads to a key that opens sealed files"),
+            )
+            .because("nothing was started: the program and all that it starts would have the key")
+            .help("keep it in your own environment, or in `~/.config/ringfence/identity`, where no program gets it")
+            .help(declare_hint(name));
+            return Some(at_origin(diagnostic, setting.origin, "set here"));
+        }
+        if !variable::hijacks(name) {
             return None;
         }
         let diagnostic = Diagnostic::error(
@@ -145,9 +158,7 @@ impl Rules<'_> {
         )
         .because("nothing was started: a settings file could load foreign code into every process")
         .help("remove the line")
-        .help(format!(
-            "or, if it is meant, declare `{name} = {{}}` under `[settings]` in `ringfence.toml`"
-        ));
+        .help(declare_hint(name));
         Some(at_origin(diagnostic, setting.origin, "set here"))
     }
 
@@ -339,6 +350,10 @@ impl Rules<'_> {
                 .help("remove it, or move what it says into the environment's own file")
         }
     }
+}
+
+fn declare_hint(name: &str) -> String {
+    format!("or, if it is meant, declare `{name} = {{}}` under `[settings]` in `ringfence.toml`")
 }
 
 fn at_origin(diagnostic: Diagnostic, origin: Origin, label: &str) -> Diagnostic {

@@ -19,9 +19,13 @@ pub(super) fn add(text: &str, name: usize, spellings: &mut Vec<Spelling>) {
         }
     };
     add(Zeroizing::new(text.as_bytes().to_vec()));
+    // A terminal puts a carriage return before every line's end (`termios(3)`, ONLCR).
+    add(Zeroizing::new(text.replace('\n', "\r\n").into_bytes()));
     base64(text, &mut add);
     percent(text, &mut add);
     json(text, &mut add);
+    let lines = base64_lines(text).into_iter();
+    spellings.extend(lines.map(|bytes| Spelling { bytes, name }));
 }
 
 /// Base64 of the text with nought, one or two bytes before it, which are some and not known: the characters that it alone determines.
@@ -39,6 +43,21 @@ fn base64(text: &str, add: &mut impl FnMut(Zeroizing<Vec<u8>>)) {
             add(Zeroizing::new(characters.unwrap_or_default().to_vec()));
         }
     }
+}
+
+/// The lines of a text's base64, where its beginning is the text's. They have 76 characters (`base64`; RFC 2045, section 6.8) or 64
+/// (`openssl base64`; RFC 7468, section 2). Of a last line that is short there are many by chance.
+fn base64_lines(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    const BYTES: [usize; 2] = [76 * 6 / 8, 64 * 6 / 8];
+    const SHORTEST: usize = 12;
+    let widths = BYTES.into_iter().filter(|bytes| text.len() > *bytes);
+    let pieces = widths.flat_map(|bytes| text.as_bytes().chunks(bytes));
+    let encoded = pieces.filter(|piece| piece.len() >= SHORTEST).map(|piece| {
+        let mut encoded = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(piece).into_bytes());
+        encoded.truncate(piece.len() * 8 / 6);
+        encoded
+    });
+    encoded.collect()
 }
 
 /// What is left as it is besides letters and digits, by those who percent-encode. Space never is.

@@ -143,6 +143,30 @@ fn lines_of_a_key_are_secrets_by_themselves() {
 }
 
 #[test]
+fn short_lines_are_found_as_a_terminal_prints_them() {
+    let secrets = [("GRID", "abcd1234\nefgh5678")];
+    check(&secrets, "abcd1234\nefgh5678", "[redacted:GRID]");
+    check(&secrets, "abcd1234\r\nefgh5678\r\n", "[redacted:GRID]\r\n");
+}
+
+#[test]
+fn base64_is_found_in_lines() {
+    let secret =
+        "aLongSecret-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ-0987";
+    for (end, width) in [("", 76), ("\n", 76), ("", 64), ("\n", 64)] {
+        let encoded = BASE64_STANDARD.encode(format!("{secret}{end}"));
+        let lines: Vec<&[u8]> = encoded.as_bytes().chunks(width).collect();
+        let text = lines.join(&b'\n');
+        let patterns = Patterns::new([("KEY", secret)]);
+        let out = String::from_utf8(passed(patterns.stream(), &text, &[7])).unwrap();
+        for line in out.lines() {
+            let rest = line.strip_prefix("[redacted:KEY]");
+            assert!(rest.is_some_and(|rest| rest.len() <= 4), "{width}: {out}");
+        }
+    }
+}
+
+#[test]
 fn common_values_are_left_alone_and_named() {
     for value in [
         "true",

@@ -28,13 +28,16 @@ fn listed(names: &[String]) -> String {
 }
 
 impl Opened {
-    /// Brings what `theirs` changed since `base` into this file: settings, readers, and that the data key is another one. What both
-    /// changed alike is no conflict; comments at the top and the order of settings stay this file's own. A table or list is one
-    /// setting.
+    /// Brings what `theirs` changed since `base` into this file: settings, and who was taken out. What both changed alike is no
+    /// conflict; comments at the top and the order of settings stay this file's own. A table or list is one setting.
+    ///
+    /// Nobody is let in: a reader can be written into a branch by whoever can commit, and the copy of the data key that is made for
+    /// them here would be their first. For the same reason the data key of a branch is kept only where it is the base's. Returns the
+    /// public keys that a branch let in and that the joined file is not sealed for.
     ///
     /// # Errors
     /// Where both changed the same setting, which are all named, or the joined file cannot be written. Nothing is changed then.
-    pub fn merge(&mut self, base: &Self, theirs: &Self) -> Result<(), MergeError> {
+    pub fn merge(&mut self, base: &Self, theirs: &Self) -> Result<Vec<String>, MergeError> {
         let names = base.names().chain(theirs.names());
         let names: BTreeSet<&str> = names.collect();
         let changed = names.into_iter().filter(|name| !same(base, theirs, name));
@@ -47,7 +50,7 @@ impl Opened {
         if !conflicts.is_empty() {
             return Err(MergeError::Conflicts(conflicts));
         }
-        let readers = joined(base, self, theirs)?;
+        let [before, own, others] = [base, self, theirs].map(readers);
         let mut merged = self.clone();
         for name in changed {
             match theirs.node(name) {
@@ -61,14 +64,25 @@ impl Opened {
                 }
             }
         }
-        // A data key that they gave up may be known to somebody.
-        let is_given_up = theirs.key != base.key && self.key == base.key;
-        match is_given_up {
-            true => merged.rotate(&readers)?,
-            false => merged.readers(&readers)?,
+        // A data key that one side gave up may be known to somebody, and one that a side brings may be its writer's own.
+        let is_one_key = self.key == base.key && theirs.key == base.key;
+        let is_gone = own
+            .iter()
+            .any(|key| before.contains(key) && !others.contains(key));
+        if !is_one_key || is_gone {
+            let stay = before
+                .iter()
+                .filter(|key| own.contains(*key) && others.contains(*key));
+            let stay: Vec<Recipient> = stay
+                .map(|key| Recipient::parse(key))
+                .collect::<Result<_, _>>()?;
+            merged.rotate(&stay)?;
         }
+        let inside = readers(&merged);
         *self = merged;
-        Ok(())
+        let all = own.union(&others);
+        let left_out = all.filter(|key| !before.contains(*key) && !inside.contains(*key));
+        Ok(left_out.cloned().collect())
     }
 }
 
@@ -81,16 +95,11 @@ fn same(one: &Opened, other: &Opened, name: &str) -> bool {
     }
 }
 
-/// Whoever one side let in is in, and whoever one side took out is out.
-fn joined(base: &Opened, ours: &Opened, theirs: &Opened) -> Result<Vec<Recipient>, IdentityError> {
-    let of = |file: &Opened| -> BTreeSet<String> { file.recipients().map(str::to_owned).collect() };
-    let (base, ours, theirs) = (of(base), of(ours), of(theirs));
-    let all = ours.union(&theirs);
-    let stays = |reader: &&String| {
-        let in_both = ours.contains(*reader) && theirs.contains(*reader);
-        in_both || !base.contains(*reader)
+/// The public keys that a file is sealed for, each in its one spelling: SOPS keeps the comments of ssh keys.
+fn readers(file: &Opened) -> BTreeSet<String> {
+    let spelled = |key: &str| {
+        let known = Recipient::parse(key).map(|key| key.text().to_owned());
+        known.unwrap_or_else(|_| key.to_owned())
     };
-    all.filter(stays)
-        .map(|reader| Recipient::parse(reader))
-        .collect()
+    file.recipients().map(spelled).collect()
 }

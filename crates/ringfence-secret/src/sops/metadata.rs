@@ -258,6 +258,9 @@ impl<'a> Read<'a> {
     }
 
     fn finish(self) -> Result<Metadata, ParseError> {
+        if self.readers.len() > MOST_READERS {
+            return Err(ParseError::Metadata("age"));
+        }
         let readers = self.readers.into_values().map(|pair| match pair {
             (Some(recipient), Some(enc)) => Ok(Reader { recipient, enc }),
             _ => Err(ParseError::Metadata("age")),

@@ -23,6 +23,18 @@ fn opened(identity: &Identity, bytes: &[u8], format: Format) -> Result<Opened, O
 }
 
 #[test]
+fn a_file_has_no_endless_list_of_readers() {
+    let readers = |number: usize| {
+        let row = r#"{"recipient": "age1x", "enc": "x"}"#;
+        let rows = vec![row; number].join(",");
+        format!(r#"{{"sops": {{"age": [{rows}], "lastmodified": "x", "mac": "x"}}}}"#)
+    };
+    assert!(File::parse(readers(1_000).as_bytes(), Format::Json).is_ok());
+    let refused = File::parse(readers(1_001).as_bytes(), Format::Json).err();
+    assert_eq!(refused, Some(ParseError::Metadata("age")));
+}
+
+#[test]
 fn a_value_may_hold_anything() {
     for format in [Format::Dotenv, Format::Json] {
         let values = [

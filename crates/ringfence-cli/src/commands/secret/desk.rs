@@ -14,7 +14,7 @@ use crate::failure::{Error, Failure, exit};
 use crate::gather;
 use crate::load::Loaded;
 use crate::output::Output;
-use crate::sealed::facts::Unusable;
+use crate::sealed::facts::{Unusable, person_of, short};
 use crate::sealed::keys::{Keys, without_comment};
 use crate::sealed::{self, About};
 
@@ -152,18 +152,10 @@ impl<'a> Desk<'a> {
         };
         let named: BTreeSet<&str> = readers.iter().map(Recipient::text).collect();
         let found: BTreeSet<&str> = self.file.recipients().map(without_comment).collect();
-        let people = &self.about.loaded.project.people;
-        let spoken = |key: &&str| {
-            let known = people.keys.iter();
-            let known = known
-                .filter(|(_, keys)| keys.iter().any(|(own, _)| own.starts_with(*key)))
-                .map(|(name, _)| name.as_str());
-            let known = known.collect::<Vec<_>>().join(", ");
-            let short: String = key.chars().take(24).collect();
-            match known.as_str() {
-                "" => format!("{short}… (nobody under `[people]`)"),
-                name => format!("{name} ({short}…)"),
-            }
+        let loaded = self.about.loaded;
+        let spoken = |key: &&str| match person_of(loaded, key) {
+            Some(name) => format!("{name} ({})", short(key)),
+            None => format!("{} (nobody under `[people]`)", short(key)),
         };
         let extra: Vec<String> = found.difference(&named).map(spoken).collect();
         let missing: Vec<String> = named.difference(&found).map(spoken).collect();

@@ -111,14 +111,17 @@ fn quiet(name: &str) -> &'static [&'static str] {
         "--cmd",
         "set nobackup nowritebackup noundofile",
     ];
+    const EMACS: &[&str] = &[
+        "--eval",
+        "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
+    ];
     match name {
         "vim" | "nvim" | "gvim" => VIM,
         // Debian's names: `vim.basic`, `vim.tiny`.
         _ if name.starts_with("vim.") => VIM,
-        "emacs" => &[
-            "--eval",
-            "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
-        ],
+        "emacs" => EMACS,
+        // Debian's names, and those that `make install` gives: `emacs-nox`, `emacs-gtk`, `emacs-29.1`. `emacsclient` is none of them.
+        _ if name.starts_with("emacs-") => EMACS,
         // Not quiet, but else gone before anything was edited.
         "code" | "codium" | "subl" | "zed" => &["--wait"],
         _ => &[],
@@ -140,4 +143,19 @@ fn read(file: &Path) -> Result<Secret, Failure> {
         .hint("say it again, and save under the same name, as UTF-8")
         .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn editors_are_known_by_the_names_that_systems_give_them() {
+        for name in ["vim.basic", "nvim", "emacs", "emacs-nox", "emacs-29.1"] {
+            assert!(quiet(name).len() > 1, "{name}");
+        }
+        // Its `--eval` would take the file's name for code.
+        assert!(quiet("emacsclient").is_empty());
+        assert!(quiet("nano").is_empty());
+    }
 }

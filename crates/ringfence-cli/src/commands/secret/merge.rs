@@ -9,6 +9,7 @@ use crate::ambient::{self, Ambient};
 use crate::args::secret::Merge;
 use crate::failure::{Error, Failure, exit};
 use crate::output::Output;
+use crate::sealed::facts::short;
 use crate::sealed::keys::{self, Keys};
 
 pub(super) fn run(
@@ -24,8 +25,8 @@ pub(super) fn run(
     let base = opened("the base", &read(&arguments.base)?, &mut keys)?;
     let theirs = opened("their side", &read(&arguments.theirs)?, &mut keys)?;
     let mut merged = opened("our side", &ours, &mut keys)?;
-    match merged.merge(&base, &theirs) {
-        Ok(()) => {}
+    let left_out = match merged.merge(&base, &theirs) {
+        Ok(left_out) => left_out,
         Err(error @ MergeError::Conflicts(_)) => {
             let error = Failure::error(
                 exit::FINDINGS,
@@ -36,12 +37,19 @@ pub(super) fn run(
                 .into());
         }
         Err(error) => return Err(not_joined(&error.to_string()).into()),
-    }
+    };
     let bytes = merged
         .seal(&ambient::now())
         .map_err(|error| super::desk::refused(&error))?;
     write(&arguments.ours, &String::from_utf8_lossy(&bytes))?;
     output.say("ringfence: joined; where the file has a seal, an editor seals it again: `ringfence secret seal ENV`");
+    if !left_out.is_empty() {
+        let keys: Vec<String> = left_out.iter().map(|key| short(key)).collect();
+        output.say(&format!(
+            "ringfence: a merge lets nobody in, and a branch did: {}; `ringfence secret rotate ENV` seals the file for those in the manifest",
+            keys.join(", ")
+        ));
+    }
     Ok(exit::FINE)
 }
 

@@ -16,6 +16,7 @@ use crate::args::secret::{Grant, One, Revoke};
 use crate::failure::{Error, Failure, exit};
 use crate::load::{Loaded, MANIFEST, load_at};
 use crate::output::Output;
+use crate::sealed::facts::spoken;
 use crate::sealed::keys::{Keys, without_comment};
 use crate::sealed::{self, About};
 
@@ -26,6 +27,7 @@ pub(super) fn grant(
 ) -> Result<u8, Failure> {
     let (loaded, environment) = super::project(&arguments.environment, ambient)?;
     let (name, person) = (&environment.name, arguments.person.as_str());
+    check_person(person)?;
     let (mut edited, read) = manifest(&loaded)?;
     for key in &arguments.key {
         check_key(key)?;
@@ -157,14 +159,7 @@ pub(super) fn revoke(
         .any(|key| person_of(&loaded, key) == Some(person));
     let mut desk = Desk::reopened(about, opened);
     let readers = named_readers(&after, &environment)?;
-    if readers.is_empty() {
-        let message = format!("`{person}` is the last who can read `{name}`; nothing was changed");
-        return Err(Failure::error(exit::REFUSED, message)
-            .hint(format!(
-                "let somebody else in first: `ringfence secret grant {name} PERSON --key KEY`"
-            ))
-            .into());
-    }
+    check_leaving(&after, name, person, &readers)?;
     desk.file
         .rotate(&readers)
         .map_err(|error| desk::refused(&error))?;
@@ -173,6 +168,48 @@ pub(super) fn revoke(
     write_manifest(&loaded, &edited, &read)?;
     say_reissue(person, could, &names, output)?;
     Ok(exit::FINE)
+}
+
+/// Refuses to take out the last reader, and one who would go on opening the file with a key that somebody else has, too.
+fn check_leaving(
+    after: &Loaded,
+    environment: &str,
+    person: &str,
+    readers: &[Recipient],
+) -> Result<(), Error> {
+    let (message, hint) = if readers.is_empty() {
+        (
+            format!("`{person}` is the last who can read `{environment}`; nothing was changed"),
+            format!(
+                "let somebody else in first: `ringfence secret grant {environment} PERSON --key KEY`"
+            ),
+        )
+    } else if let Some(other) = shares_a_key(after, person, readers) {
+        (
+            format!(
+                "a key of `{person}` is a key of `{other}`, too, who can read `{environment}`; nothing was changed"
+            ),
+            format!("give `{other}` a key of their own under `[people]` in ringfence.toml"),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::error(exit::REFUSED, message).hint(hint))
+}
+
+/// Who else would go on opening the file with a key of somebody's.
+fn shares_a_key<'a>(loaded: &'a Loaded, person: &str, readers: &[Recipient]) -> Option<&'a str> {
+    let keys = |name: &str| loaded.project.people.keys.get(name).into_iter().flatten();
+    let mut own = keys(person).map(|(key, _)| without_comment(key));
+    let shared = own.find(|own| readers.iter().any(|reader| reader.text() == *own))?;
+    let mut others = loaded
+        .project
+        .people
+        .keys
+        .keys()
+        .filter(|name| *name != person);
+    let other = others.find(|name| keys(name).any(|(key, _)| without_comment(key) == shared))?;
+    Some(other)
 }
 
 /// Refuses to close a file to the one who lets somebody else in: that is `revoke`, and said as such.
@@ -261,10 +298,7 @@ pub(super) fn rotate(
 
 /// Says who comes in and who goes out.
 fn say_readers(loaded: &Loaded, desk: &Desk<'_>, readers: &[Recipient], output: &mut Output) {
-    let spoken = |key: &str| {
-        let short = || format!("{}…", key.chars().take(24).collect::<String>());
-        person_of(loaded, key).map_or_else(short, str::to_owned)
-    };
+    let spoken = |key| spoken(loaded, key);
     let new = readers.iter().map(Recipient::text);
     let held = || desk.file.recipients().map(without_comment);
     let new = new.filter(|key| !held().any(|own| own == *key));
@@ -294,10 +328,19 @@ fn named_readers(loaded: &Loaded, environment: &Environment) -> Result<Vec<Recip
     })
 }
 
-/// A key must open files, or seal them.
+/// What can stand in a list of names, and be read in one.
+fn check_person(person: &str) -> Result<(), Error> {
+    if !person.trim().is_empty() && !person.contains(char::is_control) {
+        return Ok(());
+    }
+    let message = "a person's name is empty or has a control character in it; nothing was written";
+    Err(Failure::error(exit::USAGE, message).hint("say a short name, such as `ana`"))
+}
+
+/// A key must open files, or seal them, and be one line.
 fn check_key(key: &str) -> Result<(), Error> {
-    let opens = Recipient::parse(key);
-    if opens.is_ok() || Editor::parse("", key).is_ok() {
+    let is_line = !key.trim().contains(char::is_control);
+    if is_line && (Recipient::parse(key).is_ok() || Editor::parse("", key).is_ok()) {
         return Ok(());
     }
     Err(Failure::error(

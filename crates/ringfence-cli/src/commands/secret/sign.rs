@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_secret::seal::agent::Agent;
 use ringfence_secret::seal::{Editor, KeyError, Seal, SealError, SigningKey, Statement, sign};
 use ringfence_secret::value::Secret;
@@ -12,7 +13,9 @@ use super::newcomer;
 use crate::ambient::{self, Ambient};
 use crate::args::secret::{One, Sealing};
 use crate::failure::{Failure, exit};
+use crate::load::SealedFile;
 use crate::output::Output;
+use crate::sealed::facts::{Facts, Readers, spoken};
 use crate::sealed::keys::{Keys, read_key, read_text};
 use crate::sealed::{self, About};
 
@@ -32,6 +35,7 @@ pub(super) fn run(arguments: &One, ambient: &Ambient, output: &mut Output) -> Re
         .map_err(|diagnostic| sealed::refused(loaded, *diagnostic))?;
     let names: Vec<&str> = file.names().collect();
     say_changes(&about, &names, output);
+    say_strangers(&about, sealed, ambient, output);
     if about.editors().is_none() {
         return Err(no_editors(&about, ambient).into());
     }
@@ -67,8 +71,25 @@ fn say_changes(about: &About<'_>, names: &[&str], output: &mut Output) {
     let removed: Vec<&str> = removed.map(String::as_str).collect();
     for (what, names) in [("new", added), ("gone", removed)] {
         if !names.is_empty() {
-            output.say(&format!("{what} since the last seal: {}", list(names)));
+            let line = format!("{what} since the last seal: {}", list(names));
+            output.say(&without_controls(&line));
         }
+    }
+}
+
+/// Who can open the file and is not named: a seal says that an editor looked at it.
+fn say_strangers(about: &About<'_>, sealed: &SealedFile, ambient: &Ambient, output: &mut Output) {
+    let Ok(file) = &sealed.file else { return };
+    let Readers::Compared { extra, .. } = Facts::of(about, (sealed, file), ambient).readers else {
+        return;
+    };
+    if !extra.is_empty() {
+        let keys: Vec<String> = extra.iter().map(|key| spoken(about.loaded, key)).collect();
+        output.say(&format!(
+            "the manifest does not let these read it, and it names them as readers: {}; `ringfence secret rotate {}` takes them out",
+            keys.join(", "),
+            about.environment.name
+        ));
     }
 }
 
@@ -107,11 +128,7 @@ fn made(
 ) -> Result<Seal, Failure> {
     let name = &about.environment.name;
     let editors = about.editors().ok_or_else(|| no_editors(about, ambient))?;
-    let previous = about.written_seal().map_err(|error| {
-        let message = format!("`{}.seal` cannot be followed by another: {error}", about.path);
-        Failure::error(exit::REFUSED, message)
-            .hint("take it from git again; if it is lost for good, remove it, and tell whoever has seen later revisions")
-    })?;
+    let previous = previous(about, &editors, ambient)?;
     let statement = Statement::about(name, bytes, names.iter().copied(), previous.as_ref());
     let statement = statement.and_then(|statement| statement.after(about.seen(ambient)));
     let statement = statement.map_err(|error| not_sealed(about, &error))?;
@@ -144,6 +161,41 @@ fn made(
     })
 }
 
+/// The seal that is to be followed; nothing where there is none.
+fn previous(
+    about: &About<'_>,
+    editors: &[Editor],
+    ambient: &Ambient,
+) -> Result<Option<Seal>, Failure> {
+    /// How far a seal of somebody who may not edit can be ahead of what was seen here: one that is farther was made to use the
+    /// numbers up, after which nobody could seal any more.
+    const FARTHEST_AHEAD: u64 = 1000;
+    let refused = |why: String| {
+        let message = format!("`{}.seal` cannot be followed by another: {why}", about.path);
+        let hint = "take it from git again; if it is lost for good, remove it, and tell whoever has seen later revisions";
+        Failure::error(exit::REFUSED, message).hint(hint)
+    };
+    let seal = about
+        .written_seal()
+        .map_err(|error| refused(error.to_string()))?;
+    let Some(seal) = seal else { return Ok(None) };
+    let is_editors = editors
+        .iter()
+        .any(|editor| editor.key.key_data() == seal.signer().key_data());
+    let ahead = seal
+        .statement()
+        .revision()
+        .saturating_sub(about.seen(ambient));
+    if !is_editors && ahead > FARTHEST_AHEAD {
+        let why = format!(
+            "it is signed by {}, the key of no editor, and {ahead} revisions ahead of what was seen here",
+            seal.fingerprint()
+        );
+        return Err(refused(why).into());
+    }
+    Ok(Some(seal))
+}
+
 fn no_editors(about: &About<'_>, ambient: &Ambient) -> crate::failure::Error {
     let name = &about.environment.name;
     let message =
@@ -155,7 +207,7 @@ fn not_sealed(about: &About<'_>, error: &SealError) -> crate::failure::Error {
     let message = format!("`{}` cannot be sealed: {error}", about.path);
     let hint = match error {
         SealError::Beginning { .. } => {
-            "a later revision was seen here: take the last `.seal` file from git again"
+            "a later revision of this environment was seen here: put its last `.seal` file beside it again, from git or from where the file was"
         }
         SealError::Environment { .. } => "the `.seal` file beside it is another environment's",
         _ => "nothing was written",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_model::variable;
 use ringfence_secret::seal::Seal;
 use ringfence_secret::sops::Opened;
@@ -16,6 +17,7 @@ use crate::failure::{Error, Failure, exit};
 use crate::output::Output;
 use crate::sealed::About;
 pub(super) use crate::sealed::facts::person_of;
+use crate::sealed::facts::short;
 
 pub(super) fn set(arguments: &Set, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     let name = &arguments.name;
@@ -216,7 +218,7 @@ pub(super) fn list(
     let lines: String = record
         .names
         .iter()
-        .map(|name| format!("{name}\n"))
+        .map(|name| format!("{}\n", without_controls(name)))
         .collect();
     output.print(&lines)
 }
@@ -226,8 +228,8 @@ fn summary(record: &Record<'_>) -> String {
         .readers
         .iter()
         .map(|reader| {
-            let short = || format!("{}…", reader.key.chars().take(24).collect::<String>());
-            reader.person.map_or_else(short, str::to_owned)
+            let unnamed = || short(reader.key);
+            reader.person.map_or_else(unnamed, str::to_owned)
         })
         .collect();
     let seal = record.seal.as_ref().map_or_else(

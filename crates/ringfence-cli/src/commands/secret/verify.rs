@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_diagnostic::render::without_controls;
 use ringfence_model::environment::Environment;
 use serde::Serialize;
 
@@ -109,7 +110,9 @@ fn lines(record: &FileRecord, output: &Output) -> String {
     let problem = |problem: &String| {
         format!(
             "{}  {place}: {problem}\n",
-            output.data(Tone::Danger, "broken")
+            output.data(Tone::Danger, "broken"),
+            // It may hold names and keys of a file that anybody wrote.
+            problem = without_controls(problem)
         )
     };
     record.problems.iter().map(problem).collect()
