@@ -1,6 +1,7 @@
 //! Who may read and edit an environment's secrets: the manifest's `[people]`, `[access]` and `[secrets]`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path};
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId, spelling};
 use ringfence_syntax::manifest::{Manifest, SecretsEntry, Spanned};
@@ -83,6 +84,7 @@ impl People {
             let Some(environment) = names.known(&entry.environment, environments) else {
                 continue;
             };
+            names.diagnostics.extend(outside(entry, place));
             let keeping = people.environments.entry(environment).or_default();
             keeping.apply(entry, place);
         }
@@ -96,6 +98,23 @@ impl Keeping {
         let file = entry.file.as_ref();
         self.file = file.map(|file| (file.value.clone(), place(file)));
     }
+}
+
+/// A sealed file that would lie outside the project: changes of it are written, and its seal beside it.
+fn outside(entry: &SecretsEntry, place: impl Fn(&Spanned<String>) -> Place) -> Option<Diagnostic> {
+    let file = entry.file.as_ref()?;
+    let leaves = |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
+    if !Path::new(&file.value).components().any(leaves) {
+        return None;
+    }
+    let diagnostic = Diagnostic::error(
+        "file-outside",
+        format!("`{}` leads out of the project", file.value),
+    )
+    .at(place(file), "this path")
+    .because("a change of a secret would write there, and git would not have it")
+    .help("name a file below the folder of `ringfence.toml`");
+    Some(diagnostic)
 }
 
 struct Names<'a> {

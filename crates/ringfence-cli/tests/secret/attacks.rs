@@ -399,3 +399,13 @@ fn an_older_revision_is_no_matter_in_development() {
     assert_eq!(scene.value("ana", "dev", "A"), "1");
     scene.fine("ana", &["secret", "verify", "dev"]);
 }
+
+#[test]
+fn a_sealed_file_lies_in_the_project() {
+    for path in ["../out.env", "/tmp/out.env", "a/../../out.env"] {
+        let scene = Scene::new();
+        scene.declare(&format!("[secrets]\nprod = {{ file = \"{path}\" }}\n"));
+        let words = ["file-outside", path, "ringfence.toml:"];
+        scene.fails("ana", &["secret", "set", "prod", "A"], 78, &words);
+    }
+}
