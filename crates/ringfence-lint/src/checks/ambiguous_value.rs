@@ -105,7 +105,8 @@ fn of_file(survey: &Survey, file: &File, tree: &Tree, loaders: &Loaders, finding
         };
         let readings = readings(written, dialects);
         if !agree(&readings) {
-            findings.push(finding(survey, file, assignment, &readings));
+            let around = around(line.span, assignment.value.span, text);
+            findings.push(finding(survey, file, (assignment, around), &readings));
         }
     }
 }
@@ -133,7 +134,7 @@ fn agree(readings: &[(Dialect, Reading)]) -> bool {
 fn finding(
     survey: &Survey,
     file: &File,
-    assignment: &Assignment,
+    (assignment, around): (&Assignment, [&str; 2]),
     readings: &[(Dialect, Reading)],
 ) -> Finding {
     let text = survey.sources.text(file.source);
@@ -151,7 +152,7 @@ fn finding(
         .at(file.place(assignment.name), in_words(readings))
         .because("the program behaves differently where it is started differently: by Compose, by a shell, by its own loader");
     let intended = file_value(survey, file, assignment.name);
-    match intended.and_then(|value| spelling(name, &value)) {
+    match intended.and_then(|value| spelling(name, &value, around)) {
         Some(spelling) => finding
             .help("write the value in quotes that all of them read alike; `ringfence check --fix` does")
             .edit(file.place(assignment.value.span), spelling),
@@ -197,8 +198,15 @@ fn file_value(survey: &Survey, file: &File, name: Span) -> Option<String> {
     (!entry.value.contains("${")).then(|| entry.value.clone())
 }
 
-/// A spelling that every loader reads as `value`.
-fn spelling(name: &str, value: &str) -> Option<String> {
+/// What stands before and behind a value on its line.
+fn around(line: Span, value: Span, text: &str) -> [&str; 2] {
+    let before = text.get(line.start..value.start).unwrap_or_default();
+    let after = text.get(value.end..line.end).unwrap_or_default();
+    [before, after.trim_end_matches(['\r', '\n'])]
+}
+
+/// A spelling that every loader reads as `value`, with what stands around it.
+fn spelling(name: &str, value: &str, [before, after]: [&str; 2]) -> Option<String> {
     let candidates = [
         value.to_owned(),
         format!("'{value}'"),
@@ -206,7 +214,7 @@ fn spelling(name: &str, value: &str) -> Option<String> {
     ];
     let expected = Reading::Variables(BTreeMap::from([(name.to_owned(), value.to_owned())]));
     candidates.into_iter().find(|candidate| {
-        let line = format!("{name}={candidate}\n");
+        let line = format!("{before}{candidate}{after}\n");
         readings(&line, &Dialect::ALL)
             .iter()
             .all(|(_, reading)| *reading == expected)
