@@ -92,8 +92,7 @@ fn of_file(survey: &Survey, file: &File, tree: &Tree, loaders: &Loaders, finding
         let LineKind::Assignment(assignment) = &line.kind else {
             continue;
         };
-        // Line ends are the file's, not the value's: only a shell takes a carriage return for text.
-        let written = line.span.of(text).trim_end_matches(['\r', '\n']);
+        let written = line.span.of(text);
         if is_plain(assignment, text) || written.len() > LONGEST {
             continue;
         }
@@ -103,12 +102,20 @@ fn of_file(survey: &Survey, file: &File, tree: &Tree, loaders: &Loaders, finding
         } else {
             &loaders.all
         };
-        let readings = readings(written, dialects);
+        let readings = readings(&as_given(written), dialects);
         if !agree(&readings) {
             let around = around(line.span, assignment.value.span, text);
             findings.push(finding(survey, file, (assignment, around), &readings));
         }
     }
+}
+
+/// A line as loaders are given it. Its end is the file's, not the value's: only a shell takes a carriage return for text; but some
+/// loaders look for the end behind a comment.
+fn as_given(line: &str) -> String {
+    let bare = line.trim_end_matches(['\r', '\n']);
+    let end = if line.ends_with('\n') { "\n" } else { "" };
+    format!("{bare}{end}")
 }
 
 /// Whether the value has nothing in it that any loader treats specially.
@@ -134,7 +141,7 @@ fn agree(readings: &[(Dialect, Reading)]) -> bool {
 fn finding(
     survey: &Survey,
     file: &File,
-    (assignment, around): (&Assignment, [&str; 2]),
+    (assignment, around): (&Assignment, [String; 2]),
     readings: &[(Dialect, Reading)],
 ) -> Finding {
     let text = survey.sources.text(file.source);
@@ -152,7 +159,7 @@ fn finding(
         .at(file.place(assignment.name), in_words(readings))
         .because("the program behaves differently where it is started differently: by Compose, by a shell, by its own loader");
     let intended = file_value(survey, file, assignment.name);
-    match intended.and_then(|value| spelling(name, &value, around)) {
+    match intended.and_then(|value| spelling(name, &value, &around)) {
         Some(spelling) => finding
             .help("write the value in quotes that all of them read alike; `ringfence check --fix` does")
             .edit(file.place(assignment.value.span), spelling),
@@ -199,14 +206,14 @@ fn file_value(survey: &Survey, file: &File, name: Span) -> Option<String> {
 }
 
 /// What stands before and behind a value on its line.
-fn around(line: Span, value: Span, text: &str) -> [&str; 2] {
+fn around(line: Span, value: Span, text: &str) -> [String; 2] {
     let before = text.get(line.start..value.start).unwrap_or_default();
     let after = text.get(value.end..line.end).unwrap_or_default();
-    [before, after.trim_end_matches(['\r', '\n'])]
+    [before.to_owned(), as_given(after)]
 }
 
 /// A spelling that every loader reads as `value`, with what stands around it.
-fn spelling(name: &str, value: &str, [before, after]: [&str; 2]) -> Option<String> {
+fn spelling(name: &str, value: &str, [before, after]: &[String; 2]) -> Option<String> {
     let candidates = [
         value.to_owned(),
         format!("'{value}'"),
@@ -214,7 +221,7 @@ fn spelling(name: &str, value: &str, [before, after]: [&str; 2]) -> Option<Strin
     ];
     let expected = Reading::Variables(BTreeMap::from([(name.to_owned(), value.to_owned())]));
     candidates.into_iter().find(|candidate| {
-        let line = format!("{before}{candidate}{after}\n");
+        let line = format!("{before}{candidate}{after}");
         readings(&line, &Dialect::ALL)
             .iter()
             .all(|(_, reading)| *reading == expected)
