@@ -348,7 +348,7 @@ pub(crate) fn inherited_file(folder: &Path, content: &str) -> io::Result<(OwnedF
 
 /// A file in memory that the next program inherits and nobody can change, and the path under which that program can read it.
 #[cfg(target_os = "linux")]
-pub(crate) fn sealed_file(content: &str) -> io::Result<(OwnedFd, String)> {
+pub(crate) fn sealed_file(_: &Path, content: &str) -> io::Result<(OwnedFd, String)> {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
     let file = memfd_create("ringfence", MemfdFlags::ALLOW_SEALING)?;
     let mut file = fs::File::from(file);
@@ -360,11 +360,9 @@ pub(crate) fn sealed_file(content: &str) -> io::Result<(OwnedFd, String)> {
     Ok((file.into(), name))
 }
 
-/// Where there are no such files: one without a name.
+/// Where there are no such files: one in a folder, without a name.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn sealed_file(content: &str) -> io::Result<(OwnedFd, String)> {
-    inherited_file(Path::new("/tmp"), content)
-}
+pub(crate) use inherited_file as sealed_file;
 
 /// A new folder for this user alone with one file in it; whoever reads the file removes both.
 pub(crate) fn passing_folder(folder: &Path, file: &str, content: &str) -> io::Result<PathBuf> {

@@ -42,7 +42,59 @@ pub struct Marker {
     pub vectors: String,
 }
 
+/// The columns of a marker's table, in the order of [`Marker::row`].
+pub(crate) const COLUMNS: [&str; 12] = [
+    "project",
+    "environment",
+    "tier",
+    "resource",
+    "mark",
+    "cluster",
+    "database",
+    "address",
+    "stamped",
+    "scrubbed",
+    "sample",
+    "vectors",
+];
+
 impl Marker {
+    /// The row that is written where a store is at home.
+    pub(crate) fn row<'a>(&'a self, here: &'a Found) -> [&'a str; COLUMNS.len()] {
+        [
+            &self.project,
+            &self.environment,
+            &self.tier,
+            &self.resource,
+            &self.mark,
+            &here.cluster,
+            &here.database,
+            &self.address,
+            &self.stamped,
+            &self.scrubbed,
+            &self.sample,
+            &self.vectors,
+        ]
+    }
+
+    /// Reads a row of [`COLUMNS`] by their numbers.
+    pub(crate) fn of_row<E>(mut text: impl FnMut(usize) -> Result<String, E>) -> Result<Self, E> {
+        Ok(Self {
+            project: text(0)?,
+            environment: text(1)?,
+            tier: text(2)?,
+            resource: text(3)?,
+            mark: text(4)?,
+            cluster: text(5)?,
+            database: text(6)?,
+            address: text(7)?,
+            stamped: text(8)?,
+            scrubbed: text(9)?,
+            sample: text(10)?,
+            vectors: text(11)?,
+        })
+    }
+
     /// Whether a person has said that this address is one of its own.
     #[must_use]
     pub fn is_known_at(&self, address: &str) -> bool {

@@ -219,7 +219,7 @@ impl File {
     ///
     /// # Errors
     /// Where no key fits, or anything was changed since it was sealed.
-    pub fn open(self, identities: &[Identity]) -> Result<Opened, OpenError> {
+    pub fn open(&self, identities: &[Identity]) -> Result<Opened, OpenError> {
         let metadata = &self.contents.metadata;
         let groups = ["key_groups", "shamir_threshold"];
         if metadata
@@ -232,7 +232,7 @@ impl File {
         let key = data_key(&metadata.readers, identities)?;
         let mut opened = Opened {
             format: self.format,
-            contents: self.contents,
+            contents: self.contents.clone(),
             key,
         };
         opened.decrypt()?;

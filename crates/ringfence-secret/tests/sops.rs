@@ -529,6 +529,6 @@ fn who_is_taken_out_reads_nothing_that_is_written_later() {
         stanza.join("\n")
     );
     let file = File::parse(spliced.as_bytes(), Format::Dotenv).unwrap();
-    assert!(file.clone().open(std::slice::from_ref(&leaves)).is_err());
+    assert!(file.open(std::slice::from_ref(&leaves)).is_err());
     assert_eq!(values(&file.open(&[stays]).ok().unwrap()).len(), 2);
 }

@@ -299,7 +299,7 @@ impl Start {
         output: &mut Output,
     ) -> Result<u8, Failure> {
         if !wall.explain {
-            self.hand_files()?;
+            self.hand_files(&ambient.temporary_folder())?;
         }
         if let Some(limit) = ambient::block_limit()
             && let Some(reason) =

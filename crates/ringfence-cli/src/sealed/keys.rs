@@ -50,7 +50,7 @@ impl<'a> Keys<'a> {
             own.any(|own| file.recipients().any(|reader| reader.starts_with(own)))
         };
         let is_at_hand = is_own(self.age()) || self.add_ssh(file) && is_own(self.age());
-        is_at_hand.then(|| file.clone().open(self.age()))
+        is_at_hand.then(|| file.open(self.age()))
     }
 
     /// Why keys that are there could not be used.
@@ -61,11 +61,11 @@ impl<'a> Keys<'a> {
     /// Opens a file with the first key that fits. A passphrase is asked for only where nothing else fits.
     pub(crate) fn open(&mut self, file: &File) -> Result<Opened, OpenError> {
         let identities = self.age();
-        let first = file.clone().open(identities);
+        let first = file.open(identities);
         if !matches!(first, Err(OpenError::NoKey)) || !self.add_ssh(file) {
             return first;
         }
-        file.clone().open(self.age())
+        file.open(self.age())
     }
 
     /// Reads the ssh keys where the file is sealed for any; no where that was done before.

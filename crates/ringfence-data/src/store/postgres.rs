@@ -1,14 +1,16 @@
 //! PostgreSQL: a row of `ringfence.marker`, which travels with every copy, and a setting of the database, which does not.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use postgres::error::SqlState;
+use postgres::types::ToSql;
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Store, StoreError};
 use crate::address::{self, Target};
-use crate::marker::{Found, Marker, Place};
+use crate::marker::{COLUMNS, Found, Marker, Place};
 use crate::tls;
 
 /// A connection to one database.
@@ -30,8 +32,6 @@ SELECT (CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_syste
     (SELECT c.oid::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'ringfence' AND c.relname = 'marker')
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
-
-const DATA: &str = "SELECT project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors FROM ringfence.marker";
 
 const TABLE: &str = "\
 CREATE SCHEMA IF NOT EXISTS ringfence;
@@ -121,7 +121,10 @@ impl Postgres {
     fn within(&mut self) -> Result<Found, StoreError> {
         let (mut found, has_table) = self.place()?;
         if has_table {
-            let rows = self.rows(DATA)?;
+            let rows = self.rows(&format!(
+                "SELECT {} FROM ringfence.marker",
+                COLUMNS.join(", ")
+            ))?;
             found.marker = rows.first().map(marker);
         }
         Ok(found)
@@ -167,24 +170,10 @@ impl Store for Postgres {
         let mut mark = || {
             let mut transaction = self.client.transaction()?;
             transaction.batch_execute(TABLE)?;
-            transaction.execute(
-                "INSERT INTO ringfence.marker (project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                &[
-                    &marker.project,
-                    &marker.environment,
-                    &marker.tier,
-                    &marker.resource,
-                    &marker.mark,
-                    &here.cluster,
-                    &here.database,
-                    &marker.address,
-                    &marker.stamped,
-                    &marker.scrubbed,
-                    &marker.sample,
-                    &marker.vectors,
-                ],
-            )?;
+            let row = marker.row(&here);
+            let values: Vec<&(dyn ToSql + Sync)> =
+                row.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
+            transaction.execute(&insert(), &values)?;
             Self::mark_place(
                 &mut transaction,
                 &format!("{} {}", marker.mark, marker.environment),
@@ -196,21 +185,20 @@ impl Store for Postgres {
 }
 
 fn marker(row: &SimpleQueryRow) -> Marker {
-    let text = |column: usize| row.get(column).unwrap_or_default().to_owned();
-    Marker {
-        project: text(0),
-        environment: text(1),
-        tier: text(2),
-        resource: text(3),
-        mark: text(4),
-        cluster: text(5),
-        database: text(6),
-        address: text(7),
-        stamped: text(8),
-        scrubbed: text(9),
-        sample: text(10),
-        vectors: text(11),
-    }
+    let text = |column| Ok::<_, Infallible>(row.get(column).unwrap_or_default().to_owned());
+    let Ok(marker) = Marker::of_row(text);
+    marker
+}
+
+fn insert() -> String {
+    let numbers: Vec<String> = (1..=COLUMNS.len())
+        .map(|number| format!("${number}"))
+        .collect();
+    format!(
+        "INSERT INTO ringfence.marker ({}) VALUES ({})",
+        COLUMNS.join(", "),
+        numbers.join(", ")
+    )
 }
 
 /// The types of a table's columns, for casting what is text.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{Store, StoreError};
 use crate::address::{self, Target};
-use crate::marker::{Found, Marker, Place};
+use crate::marker::{COLUMNS, Found, Marker, Place};
 
 /// A file that is a database, or is to be one.
 pub struct Sqlite {
@@ -19,8 +19,6 @@ pub struct Sqlite {
 
 /// The upper half of the header's application number; the lower half begins the mark.
 const OWN: u32 = 0x5246;
-
-const DATA: &str = "SELECT project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors FROM ringfence_marker";
 
 const TABLE: &str = "\
 CREATE TABLE IF NOT EXISTS ringfence_marker (
@@ -113,6 +111,7 @@ impl Store for Sqlite {
             let application =
                 connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
             let mut found = self.here(place(application), application);
+            let data = format!("SELECT {} FROM ringfence_marker", COLUMNS.join(", "));
             let has_table =
                 "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'ringfence_marker'";
             if connection
@@ -120,7 +119,7 @@ impl Store for Sqlite {
                 .optional()?
                 .is_some()
             {
-                found.marker = connection.query_row(DATA, [], marker).optional()?;
+                found.marker = connection.query_row(&data, [], marker).optional()?;
             }
             Ok(found)
         };
@@ -143,24 +142,12 @@ impl Store for Sqlite {
             };
             transaction.pragma_update(None, "application_id", application)?;
             let here = self.here(Place::NotKept, application);
-            transaction.execute(
-                "INSERT INTO ringfence_marker (project, environment, tier, resource, mark, cluster, database, address, stamped, scrubbed, sample, vectors)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                [
-                    &marker.project,
-                    &marker.environment,
-                    &marker.tier,
-                    &marker.resource,
-                    &marker.mark,
-                    &here.cluster,
-                    &here.database,
-                    &marker.address,
-                    &marker.stamped,
-                    &marker.scrubbed,
-                    &marker.sample,
-                    &marker.vectors,
-                ],
-            )?;
+            let insert = format!(
+                "INSERT INTO ringfence_marker ({}) VALUES ({})",
+                COLUMNS.join(", "),
+                ["?"; COLUMNS.len()].join(", ")
+            );
+            transaction.execute(&insert, marker.row(&here))?;
             transaction.commit()
         };
         write().map_err(|error| refused(&error))
@@ -186,20 +173,7 @@ fn number(mark: &str) -> u32 {
 }
 
 fn marker(row: &rusqlite::Row<'_>) -> rusqlite::Result<Marker> {
-    Ok(Marker {
-        project: row.get(0)?,
-        environment: row.get(1)?,
-        tier: row.get(2)?,
-        resource: row.get(3)?,
-        mark: row.get(4)?,
-        cluster: row.get(5)?,
-        database: row.get(6)?,
-        address: row.get(7)?,
-        stamped: row.get(8)?,
-        scrubbed: row.get(9)?,
-        sample: row.get(10)?,
-        vectors: row.get(11)?,
-    })
+    Marker::of_row(|column| row.get(column))
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
