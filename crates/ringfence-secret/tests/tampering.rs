@@ -78,10 +78,10 @@ impl Sealed {
         let seal = Seal::parse(seal).map_err(|error| error.to_string())?;
         seal.verify(&found, &self.editors)
             .map_err(|error| error.to_string())?;
-        self.open(read)
+        self.open(&read)
     }
 
-    fn open(&self, file: File) -> Result<Opened, String> {
+    fn open(&self, file: &File) -> Result<Opened, String> {
         let opened = file.open(std::slice::from_ref(&self.identity));
         let opened = opened.map_err(|error| error.to_string())?;
         match opened.get(OWN) {
@@ -183,7 +183,7 @@ fn without_a_seal_these_single_bytes_can_be_changed() {
         let Ok(read) = File::parse(file, Format::Dotenv) else {
             return;
         };
-        if sealed.open(read).is_ok() {
+        if sealed.open(&read).is_ok() {
             taken.insert(part(&sealed.file, at));
         }
     });
