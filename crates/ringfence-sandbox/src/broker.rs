@@ -5,6 +5,7 @@
 
 mod answer;
 mod diag;
+mod leave;
 mod observe;
 mod policy;
 mod publish;
@@ -24,6 +25,7 @@ use crate::connect;
 use crate::enforce::Inside;
 use crate::level::Level;
 use crate::refusal::{Event, Once, Refusal, Refused};
+use leave::{Leaving, Sending};
 use ringfence_reach::plan::{Endpoint, Host, Plan, Unnamed};
 
 pub(crate) use diag::Lister;
@@ -61,6 +63,8 @@ struct Shared {
     foreign: Mutex<BTreeMap<IpAddr, String>>,
     /// Where names are answered for a program without a network of its own.
     answerer: Mutex<Option<SocketAddr>>,
+    /// What is still to be sent when the program ends.
+    leaving: Arc<Leaving>,
 }
 
 /// A lock that no panic leaves in pieces: what it guards is only ever replaced whole.
@@ -93,6 +97,7 @@ impl Broker {
                 listening: Mutex::default(),
                 foreign: Mutex::default(),
                 answerer: Mutex::default(),
+                leaving: Leaving::new(),
             }),
         }
     }
@@ -203,6 +208,21 @@ impl Broker {
                 locked(&self.inner.foreign).extend(owned);
             }
         }
+    }
+
+    /// A connection that the program made, until what it has sent is on its way.
+    fn sending(&self) -> Sending {
+        self.inner.leaving.sending()
+    }
+
+    /// Comes back when the program has ended.
+    async fn ended(&self) {
+        self.inner.leaving.ended().await;
+    }
+
+    /// The program has ended: lets what it has sent leave.
+    pub(crate) async fn finish(&self) {
+        self.inner.leaving.finish().await;
     }
 
     /// Starts to serve the endpoints on the sockets that init made; gives the tasks of those on the host's loopback, by port.

@@ -318,7 +318,11 @@ impl Attempt {
         // Without mounts nothing is protected, and nothing is moved.
         let absent = if level >= Level::NoPidns { absent } else { &[] };
         let supervised = self.supervise(broker.clone(), absent.to_vec());
-        let result = local.block_on(&runtime, supervised);
+        let result = local.block_on(&runtime, async {
+            let result = supervised.await;
+            broker.finish().await;
+            result
+        });
         drop(local);
         runtime.shutdown_background();
         if result.is_err() {

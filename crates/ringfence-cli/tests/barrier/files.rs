@@ -117,8 +117,10 @@ fn s10_the_first_process_shows_nothing() {
 
 /// Starts a reader of `path` inside, replaces things while it runs, and returns what it counted.
 fn read_while(scene: &Scene, path: &str, replace: impl Fn(u32)) -> String {
-    let _ = fs::remove_file(scene.path("reading"));
-    let script = format!("exec /usr/bin/python3 attacks/files.py reader {path} 2 {SECRET}");
+    for stamp in ["reading", "enough"] {
+        let _ = fs::remove_file(scene.path(stamp));
+    }
+    let script = format!("exec /usr/bin/python3 attacks/files.py reader {path} {SECRET} 10");
     thread::scope(|scope| {
         let reader = scope.spawn(|| scene.inside(&script));
         eventually("the reader", || {
@@ -128,6 +130,7 @@ fn read_while(scene: &Scene, path: &str, replace: impl Fn(u32)) -> String {
             replace(round);
             thread::sleep(Duration::from_millis(40));
         }
+        scene.write("enough", "");
         reader.join().unwrap().stdout
     })
 }
@@ -137,7 +140,9 @@ fn read_while(scene: &Scene, path: &str, replace: impl Fn(u32)) -> String {
 fn s11_a_replaced_secret_stays_hidden() {
     scenario(&["python3"], |scene| {
         let path = ".ringfence/secrets/prod/key.pem";
-        let plain = format!("/usr/bin/python3 attacks/files.py reader {path} 0.2 {SECRET}");
+        let plain = format!(
+            "(sleep 0.2; touch enough) & /usr/bin/python3 attacks/files.py reader {path} {SECRET} 0"
+        );
         assert!(!scene.plain(&plain).succeeded().stdout.contains("hits 0\n"));
         scene.hidden(&format!("cat {path}"), DENIED);
         let counted = read_while(scene, path, |round| {

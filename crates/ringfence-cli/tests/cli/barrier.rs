@@ -547,3 +547,68 @@ fn without_a_variable_for_it_the_home_directory_is_known_all_the_same() {
     let page = Outcome::of(&explained).stdout;
     assert!(page.contains("/.aws") && page.contains("guarded"), "{page}");
 }
+
+/// A kernel sends what a program that has ended had still to send; so does a run.
+#[test]
+fn what_was_sent_at_the_last_moment_arrives() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let world = World::new(&[(".env.dev", &format!("URL=http://127.0.0.1:{port}\n"))]);
+    if !can_build(&world) {
+        return;
+    }
+    for round in 0..10 {
+        let size = if round % 2 == 0 { 5 } else { 500_000 };
+        let program = format!(
+            "import os,socket\ns=socket.create_connection(('127.0.0.1',{port}))\ns.sendall(b'x'*{size})\nos._exit(0)"
+        );
+        let mut child = world
+            .command()
+            .args(["run", "dev", "--", "python3", "-c", &program])
+            .spawn()
+            .unwrap();
+        let mut stream = accepted(&listener);
+        // Nobody reads before the program has ended.
+        std::thread::sleep(Duration::from_millis(100));
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).unwrap();
+        assert_eq!(said.len(), size, "round {round}");
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// The next connection, and not for ever.
+fn accepted(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Ok((stream, _)) = listener.accept() {
+            stream.set_nonblocking(false).unwrap();
+            return stream;
+        }
+        assert!(Instant::now() < until, "nobody connected");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_is_answered_at_the_last_moment_arrives() {
+    let world = World::new(&[(".env.dev", "A=1\n")]);
+    if !can_build(&world) {
+        return;
+    }
+    for _ in 0..5 {
+        let port = free_port();
+        let program = format!(
+            "import os,socket\ns=socket.create_server(('127.0.0.1',{port}))\nc,_=s.accept(); c.sendall(b'x'*300000); os._exit(0)"
+        );
+        let mut child = world
+            .command()
+            .args(["run", "dev", "--", "python3", "-c", &program])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        assert_eq!(said_by(port).len(), 300_000);
+        assert!(child.wait().unwrap().success());
+    }
+}

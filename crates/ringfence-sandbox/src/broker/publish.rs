@@ -188,7 +188,8 @@ impl Ports {
         for address in local(port) {
             match TcpListener::bind(address).await {
                 Ok(listener) => {
-                    tasks.push(spawn_local(serve(self.factory.clone(), listener, target)));
+                    let sides = (self.broker.clone(), self.factory.clone());
+                    tasks.push(spawn_local(serve(sides, listener, target)));
                 }
                 // A machine without IPv6, or a port that somebody has on one of the two.
                 Err(_) if address.is_ipv6() => {}
@@ -238,17 +239,17 @@ impl Ports {
     }
 }
 
-async fn serve(factory: Factory, listener: TcpListener, target: SocketAddr) {
+async fn serve((broker, factory): (Broker, Factory), listener: TcpListener, target: SocketAddr) {
     loop {
         let Ok((mut outer, _)) = listener.accept().await else {
             tokio::time::sleep(PERIOD).await;
             continue;
         };
-        let factory = factory.clone();
+        let (broker, factory) = (broker.clone(), factory.clone());
         spawn_local(async move {
             if let Ok(mut inner) = factory.connect(target).await {
                 let _ = outer.set_nodelay(true);
-                pass_streams(&mut inner, &mut outer).await;
+                pass_streams(&mut inner, &mut outer, broker.sending()).await;
             }
         });
     }

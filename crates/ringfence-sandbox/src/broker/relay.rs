@@ -4,10 +4,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Broker;
+use super::leave::Sending;
 use crate::refusal::{Event, Refused};
 use crate::sys;
 use ringfence_reach::hello::{self, Hello};
@@ -25,8 +26,9 @@ pub(super) async fn serve(broker: Broker, listener: TcpListener, endpoint: Endpo
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (broker, endpoint) = (broker.clone(), endpoint.clone());
+                let sending = broker.sending();
                 tokio::task::spawn_local(async move {
-                    carry(&broker, stream, &endpoint).await;
+                    carry(&broker, stream, &endpoint, sending).await;
                     drop(permit);
                 });
             }
@@ -46,11 +48,12 @@ pub(super) async fn serve_path(broker: Broker, listener: UnixListener, path: std
             continue;
         };
         let (broker, path) = (broker.clone(), path.clone());
+        let sending = broker.sending();
         tokio::task::spawn_local(async move {
             match UnixStream::connect(&path).await {
                 Ok(mut outer) => {
                     // Either side's end is the other's too.
-                    let _ = copy_bidirectional(&mut inner, &mut outer).await;
+                    let _ = exchange(inner.split(), outer.split(), sending).await;
                 }
                 Err(error) => broker.tell(unreachable(&path.display().to_string(), &error)),
             }
@@ -72,25 +75,42 @@ pub(crate) fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
-async fn carry(broker: &Broker, mut inner: TcpStream, endpoint: &Endpoint) {
-    let result = connected(broker, &mut inner, endpoint).await;
+async fn carry(broker: &Broker, mut inner: TcpStream, endpoint: &Endpoint, sending: Sending) {
+    let result = connected(broker, &mut inner, endpoint, sending).await;
     if let Err(error) = result {
         broker.tell(unreachable(&endpoint.to_string(), &error));
     }
 }
 
-async fn connected(broker: &Broker, inner: &mut TcpStream, endpoint: &Endpoint) -> io::Result<()> {
+async fn connected(
+    broker: &Broker,
+    inner: &mut TcpStream,
+    endpoint: &Endpoint,
+    sending: Sending,
+) -> io::Result<()> {
     // Where it cannot be set the connection is only slower.
     let _ = inner.set_nodelay(true);
-    let outer = match connect(broker, endpoint).await {
+    let outer = tokio::select! {
+        outer = connect(broker, endpoint) => outer,
+        () = nothing_to_send(broker, inner) => return Ok(()),
+    };
+    let outer = match outer {
         Ok(outer) => outer,
         Err(error) => {
             sys::reset_on_close(inner.as_fd());
             return Err(error);
         }
     };
-    pass(broker, inner, outer, endpoint).await;
+    pass(broker, inner, outer, (endpoint, sending)).await;
     Ok(())
+}
+
+/// Comes back when the program has ended and has sent nothing on a connection: nobody waits for one that is still being made.
+async fn nothing_to_send(broker: &Broker, inner: &TcpStream) {
+    broker.ended().await;
+    if matches!(inner.peek(&mut [0]).await, Ok(1..)) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Connects to the first address of the endpoint that answers.
@@ -109,15 +129,49 @@ async fn connect(broker: &Broker, endpoint: &Endpoint) -> io::Result<TcpStream> 
 }
 
 /// Passes bytes both ways until both sides have ended, or one is reset: then so is the other.
-pub(super) async fn pass_streams(inner: &mut TcpStream, outer: &mut TcpStream) {
+pub(super) async fn pass_streams(inner: &mut TcpStream, outer: &mut TcpStream, sending: Sending) {
     let _ = outer.set_nodelay(true);
-    if copy_bidirectional(inner, outer).await.is_err() {
+    if exchange(inner.split(), outer.split(), sending)
+        .await
+        .is_err()
+    {
         sys::reset_on_close(inner.as_fd());
         sys::reset_on_close(outer.as_fd());
     }
 }
 
-async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endpoint: &Endpoint) {
+/// The same between any two streams, which are given as their halves for reading and for writing; `sending` ends with what comes
+/// from inside.
+async fn exchange<A, B, C, D>(
+    (mut from_inner, mut to_inner): (A, B),
+    (mut from_outer, mut to_outer): (C, D),
+    sending: Sending,
+) -> io::Result<()>
+where
+    A: AsyncRead + Unpin,
+    B: AsyncWrite + Unpin,
+    C: AsyncRead + Unpin,
+    D: AsyncWrite + Unpin,
+{
+    let out = async {
+        copy(&mut from_inner, &mut to_outer).await?;
+        to_outer.shutdown().await?;
+        drop(sending);
+        Ok(())
+    };
+    let back = async {
+        copy(&mut from_outer, &mut to_inner).await?;
+        to_inner.shutdown().await
+    };
+    tokio::try_join!(out, back).map(|_| ())
+}
+
+async fn pass(
+    broker: &Broker,
+    inner: &mut TcpStream,
+    mut outer: TcpStream,
+    (endpoint, sending): (&Endpoint, Sending),
+) {
     let _ = outer.set_nodelay(true);
     if let Host::Name(name) = &endpoint.host
         && endpoint.is_tls
@@ -135,7 +189,7 @@ async fn pass(broker: &Broker, inner: &mut TcpStream, mut outer: TcpStream, endp
         }
         return;
     }
-    pass_streams(inner, &mut outer).await;
+    pass_streams(inner, &mut outer, sending).await;
 }
 
 /// The first byte of a TLS greeting (RFC 8446, section 5.1: a record of type handshake).

@@ -1,4 +1,4 @@
-"""Files by raw system calls: `umount PATH FLAGS`, `handle PATH`, `by-handle HEX TYPE`, `reader PATH SECONDS WORD`."""
+"""Files by raw system calls: `umount PATH FLAGS`, `handle PATH`, `by-handle HEX TYPE`, `reader PATH WORD PATIENCE`."""
 import ctypes
 import errno
 import os
@@ -38,22 +38,27 @@ def by_handle(content, kind):
     print(os.read(checked(libc.open_by_handle_at(folder, ctypes.byref(known), os.O_RDONLY)), 4096).decode())
 
 
-def reader(path, seconds, word):
-    """Opens a path as often as possible: how often that showed the word, and what the last two attempts gave."""
+def attempt(path, word):
+    """What one attempt to open the path gives."""
+    try:
+        with open(path) as file:
+            return "shown" if word in file.read() else "empty"
+    except OSError as error:
+        return "denied" if error.errno == errno.EACCES else errno.errorcode[error.errno]
+
+
+def reader(path, word, patience):
+    """Opens a path as often as possible until there is a file `enough`: how often that showed the word, and what it gave in the end,
+    after as many seconds as it is waited for the last replacement to be answered."""
     hits = attempts = 0
-    last = []
     open("reading", "w").close()
-    end = time.monotonic() + float(seconds)
-    while time.monotonic() < end:
+    while not os.path.exists("enough"):
         attempts += 1
-        try:
-            with open(path) as file:
-                shown = word in file.read()
-            hits += shown
-            last = [*last[-1:], "shown" if shown else "empty"]
-        except OSError as error:
-            last = [*last[-1:], "denied" if error.errno == errno.EACCES else errno.errorcode[error.errno]]
-    print(f"hits {hits}\nlast {last[-1]}\nshare {hits / attempts}\nattempts {attempts}")
+        hits += attempt(path, word) == "shown"
+    end = time.monotonic() + float(patience)
+    while (last := attempt(path, word)) == "shown" and time.monotonic() < end:
+        time.sleep(0.01)
+    print(f"hits {hits}\nlast {last}\nshare {hits / max(attempts, 1)}\nattempts {attempts}")
 
 
 if __name__ == "__main__":
