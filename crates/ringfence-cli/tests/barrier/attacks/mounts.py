@@ -84,15 +84,17 @@ def attempts(guarded):
 
 
 guarded, secret = sys.argv[1:]
+# Where it is now: a call that works leads elsewhere, and what is not there must not be made there.
+places = (os.path.abspath(guarded), "/mnt/" + guarded)
 attempts(guarded)
 # Once more with every right there is in namespaces of its own.
 if libc.syscall(LEGACY["unshare"], NEW_USER) == 0:
     attempts(guarded)
     if libc.syscall(LEGACY["unshare"], NEW_MOUNTS) == 0:
         attempts(guarded)
-for path in (guarded, "/mnt/" + guarded):
+for path in places:
     try:
-        open(path, "a").close()
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
         print("done write", path)
     except OSError:
         pass
