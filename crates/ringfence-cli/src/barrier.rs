@@ -8,7 +8,7 @@ use ringfence_model::discover::{self, FileRole};
 use ringfence_model::environment::{Environment, Named};
 use ringfence_model::resolve::Resolution;
 use ringfence_model::tier::Tier;
-use ringfence_reach::plan::{self, Home, Input, Places, Plan, Unnamed};
+use ringfence_reach::plan::{self, Endpoint, Home, Host, Input, Places, Plan, Unnamed};
 use ringfence_sandbox::level::Level;
 use ringfence_sandbox::refusal::{Event, Refusal, Refused};
 
@@ -139,7 +139,10 @@ pub(crate) fn check_presets(loaded: &Loaded, environment: &Environment) -> Resul
 pub(crate) struct Around<'a> {
     pub(crate) loaded: &'a Loaded,
     pub(crate) environment: &'a Environment,
+    /// The settings as the program gets them.
     pub(crate) resolution: &'a Resolution,
+    /// Settings in whose place it gets the gateway's, as they are.
+    pub(crate) carried: Vec<(&'a str, &'a str)>,
     pub(crate) block: &'a Block,
     pub(crate) ambient: &'a Ambient,
     pub(crate) agent: Option<&'static Agent>,
@@ -181,6 +184,7 @@ pub(crate) fn plan(around: &Around<'_>, program: &OsStr, handed: Option<&Handed>
     plan::plan(&Input {
         environment: &environment.name,
         settings: pairs(around.resolution),
+        carried: around.carried.clone(),
         others: others
             .iter()
             .map(|(name, resolution)| (*name, pairs(resolution)))
@@ -554,13 +558,16 @@ fn usual_spelling(name: &str) -> String {
 }
 
 /// The words for an event, on one line.
-pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
+pub(crate) fn words(event: &Event, environment: &str, carried: &[Endpoint]) -> Option<String> {
     let line = match event {
         Event::Built { .. } | Event::Published { .. } => return None,
         Event::Weakened { from, step, reason } => format!(
             "ringfence: the barrier `{from}` cannot be built here ({step}: {reason}); `ringfence doctor` says what mends it"
         ),
-        Event::Refused(refusal) => format!("ringfence: blocked {}", refused(refusal, environment)),
+        Event::Refused(refusal) => {
+            let why = refused(refusal, environment, carried);
+            format!("ringfence: blocked {why}")
+        }
         Event::Unreachable { target, reason } => {
             format!("ringfence: {target} cannot be reached from this machine: {reason}")
         }
@@ -591,12 +598,22 @@ pub(crate) fn words(event: &Event, environment: &str) -> Option<String> {
 }
 
 /// What was refused, and how to allow it.
-fn refused(refusal: &Refusal, environment: &str) -> String {
+fn refused(refusal: &Refusal, environment: &str, carried: &[Endpoint]) -> String {
     let Refusal {
         kind,
         target,
         environment: owner,
     } = refusal;
+    let is_carried = |endpoint: &Endpoint| match &endpoint.host {
+        Host::Name(name) if name == target => true,
+        _ => endpoint.to_string() == *target,
+    };
+    if let Some(endpoint) = carried.iter().find(|endpoint| is_carried(endpoint)) {
+        return format!(
+            "{target}: `{environment}` reaches it through the gateway alone, at the address that the program got ({})",
+            endpoint.because.join(", ")
+        );
+    }
     let belongs = owner
         .as_ref()
         .map(|owner| format!(" (belongs to {owner})"))

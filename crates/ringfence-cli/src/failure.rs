@@ -56,6 +56,25 @@ impl Failure {
         Self::Diagnostics(vec![diagnostic], Box::new(sources))
     }
 
+    /// What is wrong, on one line: the first error where there are several.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Diagnostics(diagnostics, sources) => {
+                let first = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+                let Some(first) = first else {
+                    return String::new();
+                };
+                let place = first.labels.first();
+                let place = place.map(|label| sources.locate(label.place) + ": ");
+                format!("{}{}", place.unwrap_or_default(), first.message)
+            }
+            Self::Error(error) => match &error.cause {
+                Some(cause) => format!("{}: {cause}", error.message),
+                None => error.message.clone(),
+            },
+        }
+    }
+
     /// The exit code.
     pub(crate) const fn code(&self) -> u8 {
         match self {

@@ -32,6 +32,33 @@ pub(crate) struct Ground<'a> {
     pub(crate) sources: &'a Sources,
     /// The text of `flags.json`, where there is one.
     pub(crate) flags: Option<&'a str>,
+    pub(crate) extent: Extent,
+}
+
+/// Which resources are served.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All; one without an address is refused.
+    All,
+    /// What is carried for a program: one that has no address asks for nothing there.
+    Carried,
+}
+
+/// What a gateway that `run` starts carries in an environment: resources that have an address there, and need a gateway.
+pub(crate) fn carried<'a>(
+    project: &'a Project,
+    resolution: &Resolution,
+) -> impl Iterator<Item = &'a Service> {
+    let has_address = |service: &&Service| {
+        let Some(name) = service.setting.as_deref() else {
+            return false;
+        };
+        let setting = resolution.settings.get(name);
+        let is_written = setting.is_some_and(|setting| !setting.value.expose().trim().is_empty());
+        is_written || resolution.closed.contains_key(name)
+    };
+    let services = project.services.iter();
+    services.filter(move |service| service.needs_gateway() && has_address(service))
 }
 
 /// The configuration of an environment's gateway, or everything that is wrong with it.
@@ -43,7 +70,11 @@ pub(crate) fn config(
     let project = ground.project;
     let production = ground.environment.tier == Tier::Production;
     let mut faults = Vec::new();
-    let resources = project.services.iter().map(|service| {
+    let services: Vec<&Service> = match ground.extent {
+        Extent::All => project.services.iter().collect(),
+        Extent::Carried => carried(project, ground.resolution).collect(),
+    };
+    let resources = services.into_iter().map(|service| {
         let mut reader = Reader {
             ground,
             service,

@@ -15,6 +15,7 @@ use crate::failure::{Error, Failure, exit};
 pub(crate) struct Output {
     style: Style,
     stdout_colour: bool,
+    is_silent: bool,
 }
 
 /// What a piece of text is about.
@@ -56,6 +57,7 @@ impl Output {
                 width: ambient.width,
             },
             stdout_colour: ambient.stdout_colour,
+            is_silent: false,
         }
     }
 
@@ -64,6 +66,15 @@ impl Output {
         Self {
             style: Style::default(),
             stdout_colour: false,
+            is_silent: false,
+        }
+    }
+
+    /// Says nothing: what is to be told is told otherwise.
+    pub(crate) fn silent() -> Self {
+        Self {
+            is_silent: true,
+            ..Self::plain()
         }
     }
 
@@ -112,6 +123,9 @@ impl Output {
 
     /// Says a line.
     pub(crate) fn say(&mut self, line: &str) {
+        if self.is_silent {
+            return;
+        }
         // Where standard error is closed there is nobody to tell.
         let _ = writeln!(io::stderr().lock(), "{line}");
     }

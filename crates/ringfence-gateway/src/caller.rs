@@ -15,6 +15,8 @@ pub const PREFIX: &str = "rf.";
 pub struct CallerKey {
     environment: String,
     key: Zeroizing<Vec<u8>>,
+    /// Who a caller without a token is.
+    stranger: Option<String>,
 }
 
 /// Why a token does not count.
@@ -43,6 +45,7 @@ impl CallerKey {
         Self {
             environment: environment.into(),
             key,
+            stranger: None,
         }
     }
 
@@ -56,6 +59,19 @@ impl CallerKey {
         }
         let key = Zeroizing::new(mac.finalize().into_bytes().to_vec());
         Self::new(environment, key)
+    }
+
+    /// The same, which takes whoever sends no token of a gateway for that caller at resources without a key: who has not been told
+    /// of a key has nothing to send.
+    #[must_use]
+    pub fn with_stranger(mut self, caller: &str) -> Self {
+        self.stranger = Some(caller.to_owned());
+        self
+    }
+
+    /// Who a caller without a token is, at a resource without a key.
+    pub(crate) fn stranger(&self) -> Option<&str> {
+        self.stranger.as_deref()
     }
 
     /// The token of a caller; `None` where the name has other characters than ASCII letters, digits, `-` and `_`, or more than 64.

@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch as channel};
 
 use crate::config::Config;
 use crate::limit::Store;
@@ -131,13 +131,55 @@ pub fn run(
     gateway: Gateway,
     source: Box<dyn Source>,
 ) -> Result<(), ServeError> {
+    /// How long requests under way may go on after the signal to end.
+    const GRACE: Duration = Duration::from_secs(20);
+    // A sender that stays is one that never says that it is over.
+    let (_stays, over) = oneshot::channel();
+    serve(listener, gateway, source, (over, GRACE))
+}
+
+/// The same for one program alone: `over` is called in a thread of its own, and when it returns the program is gone, and the gateway
+/// ends, too. Nobody waits for what is still under way then.
+///
+/// # Errors
+/// Where the system gives no threads, timers or signals.
+pub fn run_for(
+    listener: TcpListener,
+    gateway: Gateway,
+    source: Box<dyn Source>,
+    over: impl FnOnce() + Send + 'static,
+) -> Result<(), ServeError> {
+    /// For what a program that is gone has left under way: time to be settled.
+    const GRACE: Duration = Duration::from_millis(500);
+    let (sender, is_over) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("life".to_owned());
+    thread.spawn(move || {
+        over();
+        // Where the gateway has ended before, nobody listens.
+        let _ = sender.send(());
+    })?;
+    serve(listener, gateway, source, (is_over, GRACE))
+}
+
+fn serve(
+    listener: TcpListener,
+    gateway: Gateway,
+    source: Box<dyn Source>,
+    (over, grace): (oneshot::Receiver<()>, Duration),
+) -> Result<(), ServeError> {
     listener.set_nonblocking(true)?;
     let gateway = Arc::new(gateway);
-    let mut workers = Workers::start(&gateway)?;
+    let mut workers = Workers::start(&gateway, grace)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let served = runtime.block_on(accept_all(listener, &gateway, source, &mut workers));
+    let accepting = accept_all(listener, &gateway, source, &mut workers);
+    let served = runtime.block_on(async {
+        tokio::select! {
+            served = accepting => served,
+            _ = over => Ok(()),
+        }
+    });
     gateway.flags.send_replace(flags::END.to_owned());
     workers.end();
     gateway.keep_budgets();

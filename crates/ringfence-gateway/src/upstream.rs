@@ -59,6 +59,8 @@ pub(crate) enum CallError {
     Resting(String),
     #[error("the system's certificates cannot be read, so that `{0}` cannot be verified")]
     NoRoots(String),
+    #[error("{0}")]
+    Closed(String),
     #[error("the path cannot stand below `{0}`")]
     Path(String),
 }
@@ -73,6 +75,10 @@ impl CallError {
                 http::StatusCode::SERVICE_UNAVAILABLE,
             ),
             Self::Path(_) => return Refusal::invalid("invalid_path", self.to_string()),
+            Self::Closed(_) => {
+                let refusal = Refusal::invalid("resource_closed", self.to_string());
+                return refusal.status(http::StatusCode::FORBIDDEN);
+            }
             _ => ("upstream_unreachable", http::StatusCode::BAD_GATEWAY),
         };
         Refusal::upstream(code, self.to_string()).status(status)
@@ -113,6 +119,7 @@ impl Upstreams {
     ) -> Result<Response<Body>, CallError> {
         match &resource.upstream {
             Upstream::Mock(script) => Ok(mock::answer(script, call).await),
+            Upstream::Closed(why) => Err(CallError::Closed(why.clone())),
             Upstream::Server(address) => {
                 if let Some(key) = &resource.key {
                     key.put_into(&mut call.headers);

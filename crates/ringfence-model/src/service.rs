@@ -106,6 +106,14 @@ impl Service {
         })
     }
 
+    /// Whether there is anything that only a gateway does for it: a key, models, limits, records. Another API without any of it is as
+    /// well spoken to directly.
+    #[must_use]
+    pub fn needs_gateway(&self) -> bool {
+        let entry = &self.entry;
+        self.kind == Kind::OpenAi || entry.key.is_some() || entry.first_key().is_some()
+    }
+
     /// The setting that holds the key.
     #[must_use]
     pub fn key(&self) -> Option<Written<'_>> {
@@ -189,6 +197,14 @@ impl Gateway {
         }
     }
 
+    /// Whether `run` and `shell` start one in an environment.
+    #[must_use]
+    pub fn starts(&self, environment: &Environment) -> bool {
+        chosen(&self.entry.start, environment)
+            .copied()
+            .unwrap_or(true)
+    }
+
     /// Where it listens in an environment.
     #[must_use]
     pub fn listen(&self, environment: &Environment) -> Option<Written<'_>> {
@@ -229,6 +245,7 @@ impl Gateway {
             .into_iter()
             .flat_map(names)
             .chain(names(&entry.replicas))
+            .chain(names(&entry.start))
     }
 
     fn written<'a>(&self, text: Option<&'a Spanned<String>>) -> Option<Written<'a>> {

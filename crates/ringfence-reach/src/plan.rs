@@ -30,6 +30,8 @@ pub struct Input<'a> {
     pub settings: Vec<(&'a str, &'a str)>,
     /// The other environments, and names and values of their settings.
     pub others: Vec<(&'a str, Vec<(&'a str, &'a str)>)>,
+    /// Settings in whose place the process gets others, with the values that it does not get: what they name is carried to it.
+    pub carried: Vec<(&'a str, &'a str)>,
     /// Hosts and ports that the manifest allows besides.
     pub egress: Vec<(String, u16)>,
     /// Names of presets that the manifest allows besides.
@@ -62,6 +64,9 @@ pub struct Plan {
     pub environment: String,
     /// Where the process may connect to.
     pub endpoints: Vec<Endpoint>,
+    /// What is reached for the process by a gateway, and not by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Endpoint>,
     /// Sockets of the host, by path, that stay reachable.
     pub sockets: Vec<PathBuf>,
     /// What becomes of other connections.
@@ -147,12 +152,14 @@ impl fmt::Display for Endpoint {
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
     let endpoints = address::endpoints(input);
-    let foreign = address::foreign(input, &endpoints);
+    let carried = address::carried(input, &endpoints);
+    let foreign = address::foreign(input, &[endpoints.as_slice(), &carried].concat());
     Plan {
         environment: input.environment.to_owned(),
         sockets: files::sockets(input),
         files: files::files(input),
         endpoints,
+        carried,
         foreign,
         unnamed: input.unnamed,
         ports: input.ports.clone(),

@@ -8,6 +8,8 @@
 //! program could talk to runs inside its namespaces; when the supervisor or init dies, everything inside dies with it.
 
 #[cfg(target_os = "linux")]
+pub mod beside;
+#[cfg(target_os = "linux")]
 pub mod connect;
 pub mod filter;
 pub mod level;

@@ -351,6 +351,13 @@ pub(crate) fn replace(descriptor: BorrowedFd<'_>, target: RawFd) {
     }
 }
 
+/// Whether a descriptor would outlive `execve`; not where there is none.
+pub(crate) fn is_inherited(descriptor: RawFd) -> bool {
+    // SAFETY: the call reads a flag of a descriptor, or fails where there is none.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+    flags != -1 && flags & libc::FD_CLOEXEC == 0
+}
+
 /// Lets a descriptor outlive `execve`.
 pub(crate) fn inherit(descriptor: RawFd) -> io::Result<()> {
     // SAFETY: the call changes a flag of a descriptor, or fails where there is none.

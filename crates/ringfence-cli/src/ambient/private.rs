@@ -43,11 +43,26 @@ impl Ambient {
 
     /// The file in which the gateway of a project's environment keeps its budgets; the folder is made.
     pub(crate) fn budgets_file(&self, root: &Path, environment: &str) -> io::Result<PathBuf> {
+        self.gateway_file(root, environment, "json")
+    }
+
+    /// The file in which `run` keeps what passed the gateway of a project's environment. One that has become large makes room for
+    /// the next, and the one before that goes.
+    pub(crate) fn records_file(&self, root: &Path, environment: &str) -> io::Result<PathBuf> {
+        const LARGE: u64 = 64 << 20;
+        let path = self.gateway_file(root, environment, "jsonl")?;
+        if fs::metadata(&path).is_ok_and(|file| file.len() > LARGE) {
+            fs::rename(&path, path.with_extension("old.jsonl"))?;
+        }
+        Ok(path)
+    }
+
+    fn gateway_file(&self, root: &Path, environment: &str, kind: &str) -> io::Result<PathBuf> {
         let folder = self.state_folder().ok_or(io::ErrorKind::NotFound)?;
         let folder = folder.join("gateway");
         create_private_folder(&folder)?;
         let project = fingerprint::name_of(root.as_os_str().as_bytes());
-        Ok(folder.join(format!("{project}-{environment}.json")))
+        Ok(folder.join(format!("{project}-{environment}.{kind}")))
     }
 
     /// The highest revision of a sealed file that was seen here.

@@ -14,14 +14,16 @@ use ringfence_gateway::limit::redis::{Redis, Server, WhenLost};
 use ringfence_gateway::record::writer::Recorder;
 use ringfence_gateway::serve::{self, Gateway, Source};
 use ringfence_model::environment::Environment;
+use ringfence_model::project as model;
+use ringfence_model::resolve::Resolution;
 
 use crate::ambient::{self, Ambient, Stamp};
 use crate::args::gateway::{Action, Serve, Token};
 use crate::args::{self, Selection};
 use crate::commands::start::{self, Opened};
 use crate::failure::{Failure, exit};
-use crate::gateway::{self, Ground};
-use crate::load::{Loaded, load};
+use crate::gateway::{self, Extent, Ground};
+use crate::load::{Loaded, MANIFEST, load};
 use crate::output::{Output, Tone};
 
 pub(crate) fn run(
@@ -57,9 +59,10 @@ fn serve(arguments: &Serve, ambient: &Ambient, output: &mut Output) -> Result<u8
     };
     let files = Files::of(&opened.loaded);
     let environment = opened.environment.clone();
-    let store = store(&opened)?;
+    let store = store(&opened.loaded.project, &environment, &opened.resolution)?;
     let root = opened.loaded.root.clone();
-    let config = config(opened, ambient, 1)?;
+    let key = caller_key(&opened, ambient)?;
+    let config = config(opened, key, 1)?;
     let budgets = match store {
         Store::Redis(_) => None,
         Store::Memory(_) => Some(budgets(arguments, &root, &environment, ambient)?),
@@ -88,13 +91,16 @@ fn serve(arguments: &Serve, ambient: &Ambient, output: &mut Output) -> Result<u8
 }
 
 /// Where limits are counted: here, or in the Redis of the setting that the manifest names.
-fn store(opened: &Opened) -> Result<Store, Failure> {
-    let gateway = &opened.loaded.project.gateway;
+pub(super) fn store(
+    project: &model::Project,
+    environment: &Environment,
+    resolution: &Resolution,
+) -> Result<Store, Failure> {
+    let gateway = &project.gateway;
     let Some((setting, _)) = gateway.store() else {
         return Ok(Store::Memory(Memory::default()));
     };
-    let environment = &opened.environment;
-    let value = opened.resolution.settings.get(setting);
+    let value = resolution.settings.get(setting);
     let value = value.ok_or_else(|| {
         let message = format!("`{setting}` has no value in `{}`", environment.name);
         Failure::error(exit::REFUSED, message).hint("give it the address of the Redis that the limits are shared in, or remove `store` from `[gateway]`")
@@ -154,7 +160,7 @@ fn budgets(
 }
 
 /// The configuration, or why there is none.
-fn config(opened: Opened, ambient: &Ambient, generation: u64) -> Result<Config, Failure> {
+fn config(opened: Opened, key: CallerKey, generation: u64) -> Result<Config, Failure> {
     let flags = flags_file(&opened.loaded)?;
     let project = &opened.loaded.project;
     if project.services.is_empty() && project.flags.is_empty() && flags.is_none() {
@@ -163,20 +169,20 @@ fn config(opened: Opened, ambient: &Ambient, generation: u64) -> Result<Config, 
             .hint("add `[resources.llm]` with `kind = \"openai\"` and `setting = \"OPENAI_BASE_URL\"`")
             .into());
     }
-    let key = caller_key(&opened, ambient)?;
     let ground = Ground {
         project: &opened.loaded.project,
         environment: &opened.environment,
         resolution: &opened.resolution,
         sources: &opened.loaded.sources,
         flags: flags.as_deref(),
+        extent: Extent::All,
     };
     let built = gateway::config(ground, key, generation);
     built.map_err(|faults| Failure::Diagnostics(faults, Box::new(opened.loaded.sources)))
 }
 
 /// The text of `flags.json` at the project's root.
-fn flags_file(loaded: &Loaded) -> Result<Option<String>, Failure> {
+pub(super) fn flags_file(loaded: &Loaded) -> Result<Option<String>, Failure> {
     let path = loaded.root.join(FLAGS);
     if !ambient::exists(&path) {
         return Ok(None);
@@ -195,7 +201,7 @@ fn flags_file(loaded: &Loaded) -> Result<Option<String>, Failure> {
 }
 
 /// The file of flags that need more than a row of the manifest.
-const FLAGS: &str = "flags.json";
+pub(super) const FLAGS: &str = "flags.json";
 
 /// The key of callers' tokens: of the setting that the manifest names, else of this user on this machine.
 fn caller_key(opened: &Opened, ambient: &Ambient) -> Result<CallerKey, Failure> {
@@ -265,7 +271,7 @@ fn greet(config: &Config, environment: &Environment, bound: SocketAddr, output: 
         };
         let upstream = match &resource.upstream {
             Upstream::Mock(_) => "a mock".to_owned(),
-            Upstream::Server(address) => address.to_string(),
+            other => other.to_string(),
         };
         format!("{}{models} at {upstream}", resource.name)
     });
@@ -284,40 +290,43 @@ fn greet(config: &Config, environment: &Environment, bound: SocketAddr, output: 
 }
 
 /// The files that a configuration was made from.
-struct Files(Vec<(PathBuf, Option<Stamp>)>);
+pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
 
 impl Files {
     /// The manifest, the environments' files, and the folder, in which others may appear.
     fn of(loaded: &Loaded) -> Self {
-        let files = loaded
-            .project
-            .paths()
-            .into_iter()
+        Self::stamped(Self::named(loaded).chain([loaded.root.clone()]))
+    }
+
+    /// The same without the folder, in which a program may be writing all the time, and with the files that may still come.
+    pub(super) fn around_program(loaded: &Loaded, environment: &Environment) -> Self {
+        let personal = format!(".env.{}.local", environment.name);
+        let awaited = [".env", ".env.local", &environment.usual_file(), &personal]
             .map(|path| loaded.root.join(path));
-        let sealed = loaded.sealed.keys().map(|path| loaded.root.join(path));
-        let fixed = [
-            loaded.root.clone(),
-            loaded.root.join("ringfence.toml"),
-            loaded.root.join(FLAGS),
-        ];
-        let all = fixed.into_iter().chain(files).chain(sealed);
-        Self(
-            all.map(|path| (path.clone(), ambient::stamp(&path)))
-                .collect(),
-        )
+        Self::stamped(Self::named(loaded).chain(awaited))
+    }
+
+    fn named(loaded: &Loaded) -> impl Iterator<Item = PathBuf> {
+        let fixed = [MANIFEST, FLAGS].into_iter();
+        let sealed = loaded.sealed.keys().map(String::as_str);
+        let all = fixed.chain(loaded.project.paths()).chain(sealed);
+        all.map(|path| loaded.root.join(path))
+    }
+
+    fn stamped(paths: impl Iterator<Item = PathBuf>) -> Self {
+        let stamped = paths.map(|path| {
+            let stamp = ambient::stamp(&path);
+            (path, stamp)
+        });
+        Self(stamped.collect())
     }
 
     /// The same files as they are now.
-    fn anew(&self) -> Self {
-        let paths = self.0.iter().map(|(path, _)| path);
-        Self(
-            paths
-                .map(|path| (path.clone(), ambient::stamp(path)))
-                .collect(),
-        )
+    pub(super) fn anew(&self) -> Self {
+        Self::stamped(self.0.iter().map(|(path, _)| path.clone()))
     }
 
-    fn have_changed(&self) -> bool {
+    pub(super) fn have_changed(&self) -> bool {
         self.0
             .iter()
             .any(|(path, stamp)| ambient::stamp(path) != *stamp)
@@ -344,7 +353,11 @@ impl Source for Project {
             Err(_) => self.files.anew(),
         };
         let opened = start::open(&self.selection, &self.ambient, &mut output);
-        match opened.and_then(|opened| config(opened, &self.ambient, generation)) {
+        let configured = opened.and_then(|opened| {
+            let key = caller_key(&opened, &self.ambient)?;
+            config(opened, key, generation)
+        });
+        match configured {
             Ok(config) => Some(config),
             Err(failure) => {
                 output.failure(&failure);

@@ -2,6 +2,7 @@
 
 mod explain;
 mod files;
+mod gateway;
 mod screened;
 mod walled;
 
@@ -21,6 +22,7 @@ use ringfence_model::resolve::Resolution;
 use ringfence_model::tier::Tier;
 use ringfence_model::value::endpoint::{self, Endpoint, Url};
 
+use ringfence_reach::plan::Plan;
 use ringfence_sandbox::level::Level;
 
 use crate::agent;
@@ -32,6 +34,8 @@ use crate::failure::{Failure, exit};
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
 use crate::sealed;
+use explain::Explained;
+use gateway::Carrier;
 
 /// Everything that a child is started with.
 pub(crate) struct Start {
@@ -49,6 +53,9 @@ pub(crate) struct Start {
     resolution: Resolution,
     loaded: Loaded,
     marks: Marks,
+    selection: Selection,
+    /// The gateway that is started with it.
+    carrier: Option<Carrier>,
     /// What settings with `as = "file"` are read from.
     files: Vec<OwnedFd>,
 }
@@ -135,7 +142,7 @@ pub(crate) fn prepare(
     output: &mut Output,
 ) -> Result<Start, Failure> {
     let opened = open(selection, ambient, output)?;
-    Ok(prepared(opened, ambient, output))
+    Ok(prepared(opened, selection, ambient, output))
 }
 
 /// The same for `--explain`: nothing is started, so values that a command gives stay unknown, and that is told.
@@ -145,10 +152,15 @@ pub(crate) fn prepare_to_explain(
     output: &mut Output,
 ) -> Result<Start, Failure> {
     let opened = opened(selection, sealed::Commands::Leave, ambient, output)?;
-    Ok(prepared(opened, ambient, output))
+    Ok(prepared(opened, selection, ambient, output))
 }
 
-fn prepared(opened: Opened, ambient: &Ambient, output: &mut Output) -> Start {
+fn prepared(
+    opened: Opened,
+    selection: &Selection,
+    ambient: &Ambient,
+    output: &mut Output,
+) -> Start {
     let Opened {
         environment,
         resolution,
@@ -166,6 +178,8 @@ fn prepared(opened: Opened, ambient: &Ambient, output: &mut Output) -> Start {
         resolution,
         loaded,
         marks: Marks::default(),
+        selection: selection.clone(),
+        carrier: None,
         files: Vec::new(),
     }
 }
@@ -198,28 +212,11 @@ fn deny_arguments(selection: &Selection, environment: &Environment) -> Result<()
         .into())
 }
 
-/// One line: tier, number of settings, endpoints without credentials.
-fn banner(
-    project: &Project,
-    environment: &Environment,
-    resolution: &Resolution,
-    marks: &Marks,
-    barrier: &str,
-) -> String {
-    let mut parts = vec![format!("{} settings", resolution.settings.len())];
-    parts.extend(endpoints(project, resolution, marks));
-    parts.push(barrier.to_owned());
-    format!(
-        " ringfence: {} ({}) · {} ",
-        environment.name,
-        environment.tier,
-        parts.join(" · ")
-    )
-}
-
 /// The resources of the manifest, or where there are none, the settings whose value is a URL.
-fn endpoints(project: &Project, resolution: &Resolution, marks: &Marks) -> Vec<String> {
+fn endpoints(start: &Start) -> Vec<String> {
     const MOST: usize = 4;
+    let (project, resolution, marks) = (&start.loaded.project, &start.resolution, &start.marks);
+    let carrier = start.carrier.as_ref();
     let endpoint_of = |setting: &str| {
         let value = resolution.settings.get(setting)?.value.expose();
         endpoint::of_value(value).or_else(|| {
@@ -234,6 +231,10 @@ fn endpoints(project: &Project, resolution: &Resolution, marks: &Marks) -> Vec<S
         urls.collect()
     } else {
         let resources = project.resources.iter().filter_map(|resource| {
+            let carried = carrier.and_then(|carrier| carrier.shown(&resource.name));
+            if carried.is_some() {
+                return carried;
+            }
             let secret = resolution
                 .settings
                 .get(resource.setting.as_deref()?)?
@@ -298,6 +299,7 @@ impl Start {
         ambient: &Ambient,
         output: &mut Output,
     ) -> Result<u8, Failure> {
+        self.carry(wall.explain, ambient, output)?;
         if !wall.explain {
             self.hand_files(&ambient.temporary_folder())?;
         }
@@ -310,44 +312,116 @@ impl Start {
         barrier::check_presets(&self.loaded, &self.environment)?;
         let agent = agent::detect(&command.program, &command.arguments, &ambient.host);
         let demand = barrier::demand(wall, &self.environment, agent)?;
-        let around = Around {
-            loaded: &self.loaded,
-            environment: &self.environment,
-            resolution: &self.resolution,
-            block: &self.block,
-            ambient,
-            agent,
-            learn: wall.learn,
-        };
         if wall.explain {
-            let plan = barrier::plan(&around, &command.program, None);
-            return explain::print(&plan, demand, agent, wall.json, output);
+            let plan = self.plan(command, wall, agent, ambient);
+            let explained = Explained {
+                plan: &plan,
+                carrier: self.carrier.as_ref(),
+                demand,
+                agent,
+            };
+            return explain::print(&explained, wall.json, output);
         }
         self.marks = data::verify(&self.loaded, &self.environment, &self.resolution)?;
         let notes = self.marks.notes.iter();
         notes.for_each(|note| output.say(&without_controls(note)));
         let demand = quarantine::demand(&self.marks, demand);
+        self.serve_gateway(ambient, output)?;
         if let Some(ended) = screened::screened(&self, command.redact)? {
             return Ok(ended);
         }
         if demand.wanted == Level::ConfigOnly {
             return Err(self.replace(command, "no barrier", ambient, output));
         }
-        let mut plan = barrier::plan(&around, &command.program, command.handed.as_ref());
+        let plan = self.plan(command, wall, agent, ambient);
+        walled::start(self, &plan, command, demand, wall, ambient, output)
+    }
+
+    /// Puts a gateway between the program and what is to be carried: from here on the block has its addresses and tokens.
+    fn carry(
+        &mut self,
+        is_explained: bool,
+        ambient: &Ambient,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let Some(carrier) = Carrier::of(self, is_explained, ambient)? else {
+            return Ok(());
+        };
+        if !cfg!(target_os = "linux") {
+            output.say("ringfence: on this system `run` starts no gateway, and the program gets addresses and keys as they are; `ringfence gateway` serves one");
+            return Ok(());
+        }
+        let told = carrier
+            .resolution
+            .settings
+            .iter()
+            .filter(|(name, setting)| {
+                let before = self.resolution.settings.get(*name);
+                before.is_none_or(|before| before.value.expose() != setting.value.expose())
+            });
+        let variables = &mut self.block.variables;
+        variables.extend(told.map(|(name, setting)| (name.into(), setting.value.expose().into())));
+        let flags = carrier.variables.iter();
+        variables.extend(flags.map(|(name, value)| ((*name).into(), value.into())));
+        self.carrier = Some(carrier);
+        Ok(())
+    }
+
+    /// Starts that gateway.
+    fn serve_gateway(&mut self, ambient: &Ambient, output: &mut Output) -> Result<(), Failure> {
+        let ready = self
+            .carrier
+            .as_mut()
+            .and_then(|carrier| carrier.ready.take());
+        ready.map_or(Ok(()), |ready| gateway::serve(ready, self, ambient, output))
+    }
+
+    /// The settings as the program gets them.
+    fn inside(&self) -> &Resolution {
+        let carrier = self.carrier.as_ref();
+        carrier.map_or(&self.resolution, |carrier| &carrier.resolution)
+    }
+
+    fn plan(
+        &self,
+        command: &Command,
+        wall: &Wall,
+        agent: Option<&'static agent::Agent>,
+        ambient: &Ambient,
+    ) -> Plan {
+        let carrier = self.carrier.as_ref();
+        let around = Around {
+            loaded: &self.loaded,
+            environment: &self.environment,
+            resolution: self.inside(),
+            carried: carrier.map_or_else(Vec::new, |carrier| carrier.carried(&self.resolution)),
+            block: &self.block,
+            ambient,
+            agent,
+            learn: wall.learn,
+        };
+        let handed = command.handed.as_ref().filter(|_| !wall.explain);
+        let mut plan = barrier::plan(&around, &command.program, handed);
         if !self.marks.quarantined.is_empty() {
             quarantine::close(&mut plan, &self.loaded, &self.resolution);
         }
-        walled::start(self, &plan, command, demand, wall, ambient, output)
+        if let Some(carrier) = carrier {
+            carrier.open(&mut plan);
+        }
+        plan
     }
 
     /// The line that says where one is.
     fn banner(&self, barrier: &str) -> String {
-        banner(
-            &self.loaded.project,
-            &self.environment,
-            &self.resolution,
-            &self.marks,
-            barrier,
+        let mut parts = vec![format!("{} settings", self.resolution.settings.len())];
+        parts.extend(endpoints(self));
+        parts.push(barrier.to_owned());
+        let environment = &self.environment;
+        format!(
+            " ringfence: {} ({}) · {} ",
+            environment.name,
+            environment.tier,
+            parts.join(" · ")
         )
     }
 

@@ -15,6 +15,8 @@ pub enum Upstream {
     Server(Address),
     /// The gateway itself, by a script: `mock://`.
     Mock(Script),
+    /// Nothing, for this reason: each request is refused with it.
+    Closed(String),
 }
 
 /// A server's base URL.
@@ -151,6 +153,7 @@ impl fmt::Display for Upstream {
         match self {
             Self::Server(address) => write!(formatter, "{address}"),
             Self::Mock(_) => formatter.write_str("mock"),
+            Self::Closed(_) => formatter.write_str("closed"),
         }
     }
 }

@@ -14,8 +14,9 @@ use ringfence_flag::ofrep;
 use super::account::Account;
 use super::{Gateway, Worker, flags, forward, relay};
 use crate::answer::{Body, BodyError, Refusal, whole};
-use crate::caller::TokenError;
+use crate::caller::{PREFIX, TokenError};
 use crate::config::{Config, Kind, Resource};
+use crate::key::InjectedKey;
 use crate::record::Line;
 use crate::record::metrics::State;
 
@@ -52,15 +53,11 @@ async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
     if matches!(route, Route::Health) {
         return Response::new(whole("ok\n"));
     }
-    let header = match &route {
-        Route::Resource(index, _) => config
-            .resources
-            .get(*index)
-            .and_then(|resource| resource.key.as_ref()),
+    let resource = match &route {
+        Route::Resource(index, _) => config.resources.get(*index),
         _ => None,
     };
-    let header = header.map(|key| key.header().clone());
-    let caller = match caller(&config, request.headers(), header.as_ref()) {
+    let caller = match caller(&config, request.headers(), resource) {
         Ok(caller) => caller,
         Err(refusal) => return refusal.response(),
     };
@@ -173,10 +170,20 @@ fn unknown(config: &Config, why: &str) -> Refusal {
 fn caller(
     config: &Config,
     headers: &HeaderMap,
-    own: Option<&HeaderName>,
+    resource: Option<&Resource>,
 ) -> Result<String, Refusal> {
     let environment = &config.environment;
-    let Some(token) = token(headers, own) else {
+    let own = resource.and_then(|resource| resource.key.as_ref());
+    let token = token(headers, own.map(InjectedKey::header));
+    let is_open = resource.is_some() && own.is_none();
+    if let Some(stranger) = config.callers.stranger().filter(|_| is_open)
+        && !token
+            .as_ref()
+            .is_some_and(|token| token.starts_with(PREFIX))
+    {
+        return Ok(stranger.to_owned());
+    }
+    let Some(token) = token else {
         let message = format!(
             "no token: send the token of `{environment}` as the API key (`ringfence gateway token {environment}`)"
         );

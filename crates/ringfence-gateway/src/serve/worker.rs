@@ -19,8 +19,6 @@ use crate::upstream::Clients;
 
 /// How long a request's head may take.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long requests under way may go on after the signal to end.
-const GRACE: Duration = Duration::from_secs(20);
 /// Threads at most: more would not be busy before the network is.
 const MOST: usize = 8;
 
@@ -41,8 +39,8 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// One for each processor.
-    pub(super) fn start(gateway: &Arc<Gateway>) -> io::Result<Self> {
+    /// One for each processor; at the end requests under way have that long.
+    pub(super) fn start(gateway: &Arc<Gateway>, grace: Duration) -> io::Result<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let mut workers = Self {
             senders: Vec::new(),
@@ -62,7 +60,7 @@ impl Workers {
                     clients: Arc::default(),
                 };
                 // What is cut off at the end settles as a caller who has left does, when the loop is dropped.
-                runtime.block_on(work(&Arc::new(worker), receiver));
+                runtime.block_on(work(&Arc::new(worker), receiver, grace));
             })?;
             workers.senders.push(sender);
             workers.threads.push(thread);
@@ -88,7 +86,7 @@ impl Workers {
     }
 }
 
-async fn work(worker: &Arc<Worker>, mut streams: UnboundedReceiver<Connection>) {
+async fn work(worker: &Arc<Worker>, mut streams: UnboundedReceiver<Connection>, grace: Duration) {
     let graceful = GracefulShutdown::new();
     while let Some((stream, place)) = streams.recv().await {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
@@ -102,7 +100,7 @@ async fn work(worker: &Arc<Worker>, mut streams: UnboundedReceiver<Connection>) 
         });
     }
     // What is not done by then is cut off.
-    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
 }
 
 /// Answers the requests of one connection.

@@ -10,7 +10,7 @@ use super::{Endpoint, Foreign, Host, Input, implied, preset};
 /// What an environment may connect to, each host and port once, in the order of the settings.
 pub(super) fn endpoints(input: &Input<'_>) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
-    for named in named(&input.settings) {
+    for named in named(&input.settings, &input.carried) {
         add(&mut endpoints, named);
     }
     for (host, port) in &input.egress {
@@ -31,11 +31,30 @@ pub(super) fn endpoints(input: &Input<'_>) -> Vec<Endpoint> {
     endpoints
 }
 
+/// What is named or implied by the values that the process does not get, and by nothing else.
+pub(super) fn carried(input: &Input<'_>, own: &[Endpoint]) -> Vec<Endpoint> {
+    let mut values: BTreeMap<&str, &str> = input.settings.iter().copied().collect();
+    values.extend(input.carried.iter().copied());
+    let mut carried = Vec::new();
+    for (name, value) in &input.carried {
+        let named = of_value(name, value)
+            .into_iter()
+            .chain(implied_by(name, value, &values));
+        named.for_each(|named| add(&mut carried, named));
+    }
+    let is_own = |endpoint: &Endpoint| {
+        let mut own = own.iter();
+        own.any(|own| own.host == endpoint.host && own.port == endpoint.port)
+    };
+    carried.retain(|endpoint| !is_own(endpoint));
+    carried
+}
+
 /// What the others may connect to and this one may not.
 pub(super) fn foreign(input: &Input<'_>, own: &[Endpoint]) -> Vec<Foreign> {
     let mut foreign: Vec<Foreign> = Vec::new();
     for (environment, settings) in &input.others {
-        for named in named(settings) {
+        for named in named(settings, &[]) {
             let host = Host::read(&named.host);
             let is_own = own
                 .iter()
@@ -104,23 +123,30 @@ impl Named {
     }
 }
 
-/// Everything that the settings name or imply.
-fn named(settings: &[(&str, &str)]) -> Vec<Named> {
+/// Everything that the settings name or imply. Those that are carried imply nothing: what the process gets is no key of the vendor's.
+fn named(settings: &[(&str, &str)], carried: &[(&str, &str)]) -> Vec<Named> {
     let mut all = Vec::new();
     for (name, value) in settings {
         all.extend(of_value(name, value));
     }
     let values: BTreeMap<&str, &str> = settings.iter().copied().collect();
-    for (name, value) in settings {
-        for implied in implied::implied(name, value, &|name| values.get(name).copied()) {
-            let because = format!("{name} implies {}", implied.vendor);
-            all.push(Named::new(&implied.host, implied.port, because));
-        }
+    let is_carried = |name: &str| carried.iter().any(|(carried, _)| *carried == name);
+    for (name, value) in settings.iter().filter(|(name, _)| !is_carried(name)) {
+        all.extend(implied_by(name, value, &values));
     }
     all.extend(pairs(settings));
     // What a server binds to is nowhere that one could connect to.
     all.retain(|named| !matches!(named.host.as_str(), "0.0.0.0" | "::"));
     all
+}
+
+fn implied_by(name: &str, value: &str, settings: &BTreeMap<&str, &str>) -> Vec<Named> {
+    let implied = implied::implied(name, value, &|name| settings.get(name).copied());
+    let named = implied.into_iter().map(|implied| {
+        let because = format!("{name} implies {}", implied.vendor);
+        Named::new(&implied.host, implied.port, because)
+    });
+    named.collect()
 }
 
 /// Hosts and ports inside one value: a URL with all its hosts, a DSN of `key=value` words, or `host:port` lists.

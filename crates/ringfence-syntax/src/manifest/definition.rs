@@ -340,6 +340,11 @@ const PRICE: Shape = Shape::Table(&[
 
 const GATEWAY: Shape = Shape::Table(&[
     key(
+        "start",
+        Shape::PerEnvironment(&Shape::Flag),
+        "whether `run` and `shell` start a gateway with the program; true where absent",
+    ),
+    key(
         "listen",
         Shape::PerEnvironment(&Shape::Text),
         "where the gateway listens; `127.0.0.1:0`, any free port, where absent",

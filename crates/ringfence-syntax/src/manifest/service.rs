@@ -70,6 +70,8 @@ pub struct PriceEntry {
 /// The table `[gateway]`.
 #[derive(Debug, Clone, Default)]
 pub struct GatewayEntry {
+    /// `start`.
+    pub start: PerEnvironment<bool>,
     /// `listen`.
     pub listen: PerEnvironment<Spanned<String>>,
     /// `secret`.
@@ -108,7 +110,11 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
     let replicas = table
         .get("replicas")
         .map(|item| per_environment(item, number));
+    let start = table.get("start");
     GatewayEntry {
+        start: start
+            .map(|item| per_environment(item, Item::as_bool))
+            .unwrap_or_default(),
         listen: varying(table, "listen"),
         secret: text(table, "secret"),
         store: text(table, "store"),

@@ -4,10 +4,28 @@ use ringfence_diagnostic::render::without_controls;
 use ringfence_reach::plan::{Home, Plan, Unnamed};
 use serde::Serialize;
 
+use super::gateway::{Carrier, OFREP_ENDPOINT, Row};
 use crate::agent::Agent;
 use crate::barrier::Demand;
 use crate::failure::Failure;
 use crate::output::Output;
+
+/// What is explained.
+pub(super) struct Explained<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) carrier: Option<&'a Carrier>,
+    pub(super) demand: Demand,
+    pub(super) agent: Option<&'a Agent>,
+}
+
+/// A resource that is carried.
+#[derive(Serialize)]
+struct CarriedRecord<'a> {
+    resource: &'a str,
+    upstream: &'a str,
+    setting: &'a str,
+    key: Option<&'a str>,
+}
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -16,22 +34,29 @@ struct Record<'a> {
     required: &'static str,
     /// The coding agent that was recognised.
     agent: Option<&'static str>,
+    /// What the gateway carries that is started with the program.
+    gateway: Option<Vec<CarriedRecord<'a>>>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
 
 pub(super) fn print(
-    plan: &Plan,
-    demand: Demand,
-    agent: Option<&Agent>,
+    explained: &Explained<'_>,
     json: bool,
     output: &mut Output,
 ) -> Result<u8, Failure> {
+    let Explained {
+        plan,
+        carrier,
+        demand,
+        agent,
+    } = explained;
     if json {
         return output.print_json(&Record {
             wanted: demand.wanted.name(),
             required: demand.required.name(),
             agent: agent.map(|agent| agent.name),
+            gateway: carrier.map(|carrier| carrier.rows.iter().map(record).collect()),
             plan,
         });
     }
@@ -61,6 +86,9 @@ pub(super) fn print(
             endpoint.because.join(", ")
         ));
     }
+    if let Some(carrier) = carrier {
+        gateway(carrier, plan, &mut page);
+    }
     for socket in &plan.sockets {
         page.push_str(&format!("  {}\n", socket.display()));
     }
@@ -76,6 +104,41 @@ pub(super) fn print(
     }
     files(plan, &mut page);
     output.print(&without_controls(&page))
+}
+
+fn record(row: &Row) -> CarriedRecord<'_> {
+    CarriedRecord {
+        resource: &row.resource,
+        upstream: &row.upstream,
+        setting: &row.setting,
+        key: row.key.as_deref(),
+    }
+}
+
+/// What is reached through the gateway, and what is therefore not reached by the program.
+fn gateway(carrier: &Carrier, plan: &Plan, page: &mut String) {
+    page.push_str("gateway      started with it, on a free port of 127.0.0.1; its addresses and tokens are in the settings\n");
+    for row in &carrier.rows {
+        let settings: Vec<&str> = row
+            .key
+            .iter()
+            .chain([&row.setting])
+            .map(String::as_str)
+            .collect();
+        page.push_str(&format!(
+            "  {:<40} {}\n",
+            format!("{} at {}", row.resource, row.upstream),
+            settings.join(", ")
+        ));
+    }
+    for (name, _) in &carrier.variables {
+        if *name == OFREP_ENDPOINT {
+            page.push_str(&format!("  {:<40} {name}\n", "flags"));
+        }
+    }
+    for endpoint in &plan.carried {
+        page.push_str(&format!("  {endpoint:<40} through the gateway alone\n"));
+    }
 }
 
 fn files(plan: &Plan, page: &mut String) {

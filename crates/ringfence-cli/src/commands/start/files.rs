@@ -14,7 +14,7 @@ impl Start {
         let declared = declared.flat_map(|all| all.values());
         for declaration in declared.filter(|declaration| declaration.as_file.is_some()) {
             let name = &declaration.name;
-            let Some(setting) = self.resolution.settings.get(name) else {
+            let Some(setting) = self.inside().settings.get(name) else {
                 continue;
             };
             let (file, path) =

@@ -114,6 +114,7 @@ fn teller(
         .map(|level| (level, banner(level)))
         .into();
     let (environment, tier) = (start.name.clone(), start.tier);
+    let carried = plan.carried.clone();
     let (is_terminal, json) = (ambient.stderr_is_terminal, wall.json);
     Box::new(move |event| {
         if json {
@@ -135,7 +136,7 @@ fn teller(
                 ));
             }
         }
-        if let Some(line) = barrier::words(event, &environment) {
+        if let Some(line) = barrier::words(event, &environment, &carried) {
             output.say(&ringfence_diagnostic::render::without_controls(&line));
         }
     })

@@ -1,0 +1,304 @@
+//! The gateway that is started with a program: what the program gets in the place of addresses and keys, and the process that serves it.
+//!
+//! What always holds: where a resource is carried, neither its key nor its address is among the settings that the program gets; its
+//! token counts in this run alone; what is not to be reached by the program itself is not reached for it either.
+
+#[cfg(target_os = "linux")]
+mod served;
+
+#[cfg(target_os = "linux")]
+pub(super) use served::serve;
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use ringfence_diagnostic::Diagnostic;
+use ringfence_gateway::caller::CallerKey;
+use ringfence_gateway::config::{Config, Upstream};
+use ringfence_model::environment::Environment;
+use ringfence_model::resolve::Resolution;
+use ringfence_model::service::{Kind, Service};
+use ringfence_reach::plan::{Endpoint, Host, Plan};
+use ringfence_secret::fingerprint::Key;
+
+use super::Start;
+use crate::ambient::Ambient;
+use crate::commands::gateway as command;
+use crate::failure::{Failure, exit};
+use crate::gateway::{self, Extent, Ground};
+use crate::load::Loaded;
+
+/// Who the program is to its gateway.
+const CALLER: &str = "run";
+
+/// Where OpenFeature's clients ask for flags (OpenFeature's OFREP, ADR 0007).
+pub(super) const OFREP_ENDPOINT: &str = "OFREP_ENDPOINT";
+
+/// What they send there: `NAME=VALUE`, separated by commas.
+const OFREP_HEADERS: &str = "OFREP_HEADERS";
+
+/// The gateway of a program that is about to be started.
+pub(super) struct Carrier {
+    /// The settings as the program gets them.
+    pub(super) resolution: Resolution,
+    /// The variables that it gets besides, where there are flags.
+    pub(super) variables: Vec<(&'static str, String)>,
+    /// What is carried.
+    pub(super) rows: Vec<Row>,
+    port: u16,
+    /// What is to be served; nothing where it is only explained.
+    pub(super) ready: Option<Ready>,
+}
+
+/// A resource that is carried.
+pub(super) struct Row {
+    /// Its name.
+    pub(super) resource: String,
+    /// Where it leads to.
+    pub(super) upstream: String,
+    /// The setting of its address.
+    pub(super) setting: String,
+    /// The setting of its key.
+    pub(super) key: Option<String>,
+}
+
+/// Everything that a gateway is served with.
+pub(super) struct Ready {
+    pub(super) listener: TcpListener,
+    pub(super) config: Config,
+    pub(super) token_key: Key,
+}
+
+impl Carrier {
+    /// The gateway that the manifest wants for a program, listening and checked; none where there is nothing to carry.
+    pub(super) fn of(
+        start: &Start,
+        is_explained: bool,
+        ambient: &Ambient,
+    ) -> Result<Option<Self>, Failure> {
+        let (loaded, environment) = (&start.loaded, &start.environment);
+        if !loaded.project.gateway.starts(environment) {
+            return Ok(None);
+        }
+        let flags = command::flags_file(loaded)?;
+        let has_flags = flags.is_some() || !loaded.project.flags.is_empty();
+        let services: Vec<&Service> =
+            gateway::carried(&loaded.project, &start.resolution).collect();
+        if services.is_empty() && !has_flags {
+            return Ok(None);
+        }
+        let (ready, token) = match is_explained {
+            true => (None, String::new()),
+            false => {
+                let (ready, token) = Ready::of(start)?;
+                (Some(ready), token)
+            }
+        };
+        let port = ready.as_ref().map_or(0, Ready::port);
+        let base = format!("http://127.0.0.1:{port}");
+        let told = told(start, &services, &base, &token);
+        let carrier = Self {
+            resolution: loaded.resolve(environment, &ambient.host, &told),
+            variables: variables(has_flags, start, base, &token),
+            rows: services.iter().map(|service| row(service, start)).collect(),
+            port,
+            ready,
+        };
+        carrier.refuse_copies(start)?;
+        Ok(Some(carrier))
+    }
+
+    /// Refuses where a key would reach the program all the same, under another name.
+    fn refuse_copies(&self, start: &Start) -> Result<(), Failure> {
+        /// A shorter text may stand in another one by chance.
+        const TELLING: usize = 8;
+        let keys = self.rows.iter().filter_map(|row| row.key.as_deref());
+        let mut faults = Vec::new();
+        for key in keys {
+            let Some(value) = start.resolution.settings.get(key) else {
+                continue;
+            };
+            let value = value.value.expose().trim();
+            let holds = |text: &str| match value.len() < TELLING {
+                true => !value.is_empty() && text.trim() == value,
+                false => text.contains(value),
+            };
+            let settings = self.resolution.settings.iter();
+            let copies = settings.filter(|(_, setting)| holds(setting.value.expose()));
+            faults.extend(copies.map(|(name, setting)| {
+                let fault = copied(key, name);
+                match setting.origin.place() {
+                    Some(place) => fault.at(place, "it stands here, too"),
+                    None => fault,
+                }
+            }));
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::Diagnostics(
+            faults,
+            Box::new(start.loaded.sources.clone()),
+        ))
+    }
+
+    /// The settings in whose place the program gets others, with the values that it does not get.
+    pub(super) fn carried<'a>(&'a self, outside: &'a Resolution) -> Vec<(&'a str, &'a str)> {
+        let names = self
+            .rows
+            .iter()
+            .flat_map(|row| row.key.iter().chain([&row.setting]));
+        let carried = names.filter_map(|name| {
+            let setting = outside.settings.get(name)?;
+            Some((name.as_str(), setting.value.expose()))
+        });
+        carried.collect()
+    }
+
+    /// Lets the program reach its gateway.
+    pub(super) fn open(&self, plan: &mut Plan) {
+        let is_known = plan
+            .endpoints
+            .iter()
+            .any(|endpoint| endpoint.host == Host::Local && endpoint.port == self.port);
+        if !is_known && self.port != 0 {
+            plan.endpoints.push(Endpoint {
+                host: Host::Local,
+                port: self.port,
+                because: vec!["the gateway".to_owned()],
+                is_tls: false,
+            });
+        }
+    }
+
+    /// Where a resource leads to, in the words of the banner.
+    pub(super) fn shown(&self, resource: &str) -> Option<String> {
+        let row = self.rows.iter().find(|row| row.resource == resource)?;
+        Some(format!("{resource} {} through the gateway", row.upstream))
+    }
+}
+
+impl Ready {
+    /// What is served, and the token that opens it.
+    fn of(start: &Start) -> Result<(Self, String), Failure> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| {
+            let message = "the gateway cannot listen on 127.0.0.1; nothing was started";
+            Failure::error(exit::NOT_SET_UP, message)
+                .caused_by(error)
+                .hint("say `start = false` in `[gateway]` to start none")
+        })?;
+        let token_key = Key::generate();
+        let callers = callers(&token_key, &start.environment);
+        let token = callers.token(CALLER);
+        let token = token.map(|token| token.as_str().to_owned());
+        let (loaded, environment) = (&start.loaded, &start.environment);
+        let config = config(loaded, environment, &start.resolution, (callers, 1))?;
+        let ready = Self {
+            listener,
+            config,
+            token_key,
+        };
+        Ok((ready, token.unwrap_or_default()))
+    }
+
+    fn port(&self) -> u16 {
+        let address = self.listener.local_addr();
+        address.map_or(0, |address| address.port())
+    }
+}
+
+/// Addresses and tokens, for the place of what the program does not get. What refers to that by `${…}` follows.
+fn told(start: &Start, services: &[&Service], base: &str, token: &str) -> Vec<(String, String)> {
+    let mut told = start.selection.set.clone();
+    for service in services {
+        let setting = service.setting.clone().unwrap_or_default();
+        let written = start.resolution.settings.get(&setting);
+        // A program that puts a path behind it relies on the slash, or on its absence.
+        let has_slash = written.is_some_and(|written| written.value.expose().trim().ends_with('/'));
+        let slash = if has_slash { "/" } else { "" };
+        let version = match service.kind {
+            Kind::OpenAi => "/v1",
+            Kind::Http => "",
+        };
+        told.push((setting, format!("{base}/{}{version}{slash}", service.name)));
+        let key = service.key();
+        told.extend(key.map(|(key, _)| (key.to_owned(), token.to_owned())));
+    }
+    told
+}
+
+/// What OpenFeature's clients read, unless the project says it itself.
+fn variables(
+    has_flags: bool,
+    start: &Start,
+    base: String,
+    token: &str,
+) -> Vec<(&'static str, String)> {
+    let is_set = |name: &str| start.resolution.settings.contains_key(name);
+    if !has_flags || is_set(OFREP_ENDPOINT) || is_set(OFREP_HEADERS) {
+        return Vec::new();
+    }
+    let header = format!("Authorization=Bearer {token}");
+    vec![(OFREP_ENDPOINT, base), (OFREP_HEADERS, header)]
+}
+
+fn row(service: &Service, start: &Start) -> Row {
+    let setting = service.setting.clone().unwrap_or_default();
+    let value = start.resolution.settings.get(&setting);
+    let upstream = value.and_then(|value| Upstream::parse(value.value.expose().trim()).ok());
+    Row {
+        resource: service.name.clone(),
+        upstream: upstream.map_or_else(|| "not known yet".to_owned(), |known| known.to_string()),
+        setting,
+        key: service.key().map(|(key, _)| key.to_owned()),
+    }
+}
+
+/// The key of this run's tokens: made for it, and gone with it.
+fn callers(key: &Key, environment: &Environment) -> CallerKey {
+    CallerKey::derived(key.bytes(), CALLER, &environment.name).with_stranger(CALLER)
+}
+
+/// The configuration of a program's gateway, or why there is none.
+fn config(
+    loaded: &Loaded,
+    environment: &Environment,
+    resolution: &Resolution,
+    (callers, generation): (CallerKey, u64),
+) -> Result<Config, Failure> {
+    let flags = command::flags_file(loaded)?;
+    let ground = Ground {
+        project: &loaded.project,
+        environment,
+        resolution,
+        sources: &loaded.sources,
+        flags: flags.as_deref(),
+        extent: Extent::Carried,
+    };
+    gateway::config(ground, callers, generation).map_err(|mut faults| {
+        if let Some(last) = faults.pop() {
+            faults.push(last.help(format!(
+                "or start `{}` without a gateway: `start = {{ default = true, in.{} = false }}` in `[gateway]`; the program then gets addresses and keys as they are",
+                environment.name, environment.name
+            )));
+        }
+        Failure::Diagnostics(faults, Box::new(loaded.sources.clone()))
+    })
+}
+
+/// Elsewhere there is no process beside a program, and nothing gets here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn serve(
+    _: Ready,
+    _: &Start,
+    _: &Ambient,
+    _: &mut crate::output::Output,
+) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn copied(key: &str, name: &str) -> Diagnostic {
+    let message = format!("`{name}` holds the key of `{key}`, which the program is not to get");
+    Diagnostic::error("key-in-another-setting", message)
+        .because("nothing was started: the gateway puts the key in, and the program could use it without the gateway")
+        .help(format!("write `{name}=${{{key}}}`, so that it gets the gateway's token as well, or name it as `key` of a resource of its own"))
+}
