@@ -61,6 +61,22 @@ pub(crate) fn carried<'a>(
     services.filter(move |service| service.needs_gateway() && has_address(service))
 }
 
+/// The resource whose gateway a program gets an address or a token of in the place of a setting.
+pub(crate) fn in_place_of<'a>(
+    project: &'a Project,
+    environment: &Environment,
+    resolution: &Resolution,
+    setting: &str,
+) -> Option<&'a str> {
+    let starts = cfg!(target_os = "linux") && project.gateway.starts(environment);
+    let mut carried = carried(project, resolution).filter(|_| starts);
+    let found = carried.find(|service| {
+        let key = service.key().map(|(key, _)| key);
+        service.setting.as_deref() == Some(setting) || key == Some(setting)
+    });
+    found.map(|service| service.name.as_str())
+}
+
 /// The configuration of an environment's gateway, or everything that is wrong with it.
 pub(crate) fn config(
     ground: Ground<'_>,

@@ -144,7 +144,7 @@ impl fmt::Display for Host {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.host, self.port)
+        formatter.pad(&format!("{}:{}", self.host, self.port))
     }
 }
 

@@ -15,6 +15,7 @@ use ringfence_lint::checks;
 
 use crate::commands::show::{OriginRecord, kept, origin_record, place, shown_value};
 use crate::failure::Failure;
+use crate::gateway::in_place_of;
 use crate::load::{Loaded, load};
 use crate::output::{Output, Tone};
 
@@ -221,6 +222,11 @@ fn paragraph(one: &Explained<'_>, loaded: &Loaded, name: &str, output: &Output) 
             "  {fate:8}  {}  ({})\n",
             place(*origin, &loaded.sources),
             layer.name()
+        ));
+    }
+    if let Some(resource) = in_place_of(&loaded.project, one.environment, &one.resolution, name) {
+        text.push_str(&format!(
+            "  gateway   a program gets the gateway's instead ({resource})\n"
         ));
     }
     for code in errors(one, loaded, name) {

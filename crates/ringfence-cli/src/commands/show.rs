@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::ambient::Ambient;
 use crate::args;
 use crate::failure::{Failure, exit};
+use crate::gateway::in_place_of;
 use crate::load::load;
 use crate::output::{Output, Tone, columns};
 
@@ -38,6 +39,9 @@ struct SettingRecord<'a> {
     closed: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    /// The resource of which a program gets the gateway's address or token instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'a str>,
     #[serde(flatten)]
     origin: OriginRecord<'a>,
     shadowed: Vec<OriginRecord<'a>>,
@@ -67,6 +71,7 @@ pub(crate) fn run(
     };
     let resolution = loaded.resolve(environment, &ambient.host, &arguments.selection.set);
     let diagnostics = [loaded.diagnostics.as_slice(), &resolution.diagnostics].concat();
+    let carried = |name: &str| in_place_of(&loaded.project, environment, &resolution, name);
     if arguments.json {
         let open = resolution.settings.iter();
         let open = open.map(|(name, setting)| record(name, setting, &loaded.sources));
@@ -77,6 +82,9 @@ pub(crate) fn run(
         });
         let mut settings: Vec<SettingRecord<'_>> = open.chain(closed).collect();
         settings.sort_by_key(|setting| setting.name);
+        for setting in &mut settings {
+            setting.gateway = carried(setting.name);
+        }
         output.print_json(&Record {
             environment: &environment.name,
             tier: environment.tier.name(),
@@ -92,6 +100,13 @@ pub(crate) fn run(
         let closed = closed.map(|(name, closed)| closed_row(name, *closed, &loaded.sources));
         let mut rows: Vec<_> = open.chain(closed).collect();
         rows.sort();
+        for row in &mut rows {
+            if let [name, _, origin] = row.as_mut_slice()
+                && let Some(resource) = carried(name)
+            {
+                origin.push_str(&format!(", a program gets the gateway's ({resource})"));
+            }
+        }
         let text: String = columns(&rows)
             .iter()
             .map(|cells| line(cells, output))
@@ -148,6 +163,7 @@ fn record<'a>(name: &'a str, setting: &'a Setting, sources: &'a Sources) -> Sett
         endpoint: endpoint::Url::parse(value)
             .and_then(endpoint::Url::endpoint)
             .map(|endpoint| endpoint.to_string()),
+        gateway: None,
         origin: origin_record(setting.layer, setting.origin, sources),
         shadowed: setting
             .shadowed
@@ -170,6 +186,7 @@ fn closed_record<'a>(
         declared,
         closed: Some(kept(layer)),
         endpoint: None,
+        gateway: None,
         origin: origin_record(layer, origin, sources),
         shadowed: Vec::new(),
     }

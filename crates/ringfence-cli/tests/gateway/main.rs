@@ -13,6 +13,7 @@
 )]
 
 mod clients;
+mod run;
 mod running;
 mod serve;
 mod tls;
