@@ -1,8 +1,9 @@
 """A small question-answering service that knows its environment only through its settings.
 
-It answers from the texts in `documents/`: an index of weighted words, kept in a SQLite file, finds the nearest ones,
-and the model picks sentences from them. Every setting comes from the process environment, read once at the start, so
-that the same code is one service in `dev` and another in `prod`:
+It answers from the texts in `documents/`: an index of weighted words, kept in a SQLite file, finds the nearest
+sentences, and a model that is asked by the name `chat` answers from them. Without the address of one it quotes them.
+Every setting comes from the process environment, read once at the start, so that the same code is one service in `dev`
+and another in `prod`:
 
     ringfence run dev -- python3 assistant.py
     curl 'http://127.0.0.1:8000/ask?q=What+is+staging+for'
@@ -36,13 +37,16 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import mul
 from pathlib import Path
 from socketserver import TCPServer
 from types import FrameType
 from typing import Any, TypeVar
+from urllib.error import HTTPError
 from urllib.parse import parse_qs
+from urllib.request import Request, urlopen
 
 DOCUMENTS = Path(__file__).parent / "documents"
 INDEX_VERSION = 1  # goes up when the way in which documents become vectors changes
@@ -51,6 +55,8 @@ LEAST_LIKENESS = 0.1  # below it, words that share a dimension by chance are as 
 MAX_BODY_BYTES = 64 * 1024
 MAX_SKIPPED_BYTES = 1024 * 1024  # of a body that is too large, before the client is told so
 MAX_ANSWERED_AT_ONCE = 32
+MAX_ANSWER_BYTES = 1024 * 1024
+PASSAGES = 3  # sentences that an answer rests on
 GRACE_S = 5.0
 
 log = logging.getLogger("assistant")
@@ -75,7 +81,7 @@ class SettingError(StartError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the service is told about its environment. The API key is checked and not kept."""
+    """What the service is told about its environment."""
 
     environment: str
     host: str
@@ -85,19 +91,19 @@ class Settings:
     database: Path
     vectors: Path
     sample: float
-    model: str
+    model_url: str
     rate_per_minute: int
     timeout_s: float
+    model_key: str = field(repr=False)
     session_secret: bytes = field(repr=False)
 
     @classmethod
     def from_environment(cls, block: Mapping[str, str]) -> Settings:
         """Reads every setting, or raises `SettingError` for the first that is missing or malformed."""
         read = Reader(block)
-        environment = read.word("APP_ENV", ("dev", "test", "staging", "prod"))
-        refuse_foreign_key(environment, read.text("LLM_API_KEY"))
+        model_url = read.web_address("OPENAI_BASE_URL")
         settings = cls(
-            environment=environment,
+            environment=read.word("APP_ENV", ("dev", "test", "staging", "prod")),
             host=read.text("HOST", default="127.0.0.1"),
             port=read.integer("PORT", most=65535),
             debug=read.truth("DEBUG"),
@@ -105,9 +111,10 @@ class Settings:
             database=read.sqlite_path("DB_URL"),
             vectors=Path(read.text("VECTOR_DB")),
             sample=read.fraction("VECTOR_SAMPLE"),
-            model=read.word("MODEL", MODELS),
+            model_url=model_url,
             rate_per_minute=read.integer("RATE_LIMIT_PER_MINUTE", most=1_000_000),
             timeout_s=read.duration_s("REQUEST_TIMEOUT"),
+            model_key=read.text("OPENAI_API_KEY") if model_url else "",
             session_secret=read.text("SESSION_SECRET").encode(errors="surrogateescape"),
         )
         if settings.database.resolve() == settings.vectors.resolve():
@@ -158,18 +165,17 @@ class Reader:
             raise SettingError(f"{name} must be sqlite:/// and a path")
         return Path(match[1])
 
+    def web_address(self, name: str) -> str:
+        text = self._block.get(name, "")
+        if text and not re.fullmatch(r"https?://[!-~]+", text):
+            raise SettingError(f"{name} must be http:// or https:// and an address")
+        return text.rstrip("/")
+
     @staticmethod
     def _choice(name: str, values: Mapping[str, Value], text: str) -> Value:
         if text not in values:
             raise SettingError(f"{name} must be one of {', '.join(values)}")
         return values[text]
-
-
-def refuse_foreign_key(environment: str, key: str) -> None:
-    """A live key belongs in production and nowhere else; a test key everywhere else."""
-    expected = "live_" if environment == "prod" else "test_"
-    if not key.startswith(expected):
-        raise SettingError(f"LLM_API_KEY must begin with {expected} in {environment}")
 
 
 @contextmanager
@@ -342,30 +348,22 @@ def unpack(blob: bytes) -> Vector:
 
 
 @dataclass(frozen=True)
-class Model:
-    """How much a model reads and says. It quotes the documents and invents nothing."""
+class Found:
+    """Sentences with their documents, the nearest first, and how near every document was."""
 
-    documents: int
-    sentences: int
-    cites: bool
-
-
-MODELS = {
-    "small": Model(documents=1, sentences=1, cites=False),
-    "large": Model(documents=3, sentences=3, cites=True),
-}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model says, the documents it quotes, and how near every document was."""
-
-    text: str
-    sources: list[str]
+    passages: list[tuple[str, str]]
     scores: dict[str, float]
 
+    @property
+    def sources(self) -> list[str]:
+        return list(dict.fromkeys(name for name, _ in self.passages))
 
-def answer(question: str, index: Index, model: Model) -> Answer:
+    @property
+    def quoted(self) -> str:
+        return " ".join(f"{sentence} [{name}]" for name, sentence in self.passages)
+
+
+def find(question: str, index: Index) -> Found:
     """The sentences nearest to the question, out of the nearest documents."""
     asked = embed(question, index.weights)
     nearest = sorted(
@@ -373,18 +371,45 @@ def answer(question: str, index: Index, model: Model) -> Answer:
     )
     candidates = [
         (likeness(asked, embed(sentence, index.weights)), document.name, sentence)
-        for score, document in nearest[: model.documents]
+        for score, document in nearest[:PASSAGES]
         if score >= LEAST_LIKENESS
         for sentence in document.sentences
     ]
     candidates.sort(key=lambda candidate: -candidate[0])
-    chosen = [(name, sentence) for score, name, sentence in candidates[: model.sentences] if score >= LEAST_LIKENESS]
-    quoted = [f"{sentence} [{name}]" if model.cites else sentence for name, sentence in chosen]
-    return Answer(
-        text=" ".join(quoted) or "The documents do not say.",
-        sources=list(dict.fromkeys(name for name, _ in chosen)),
+    return Found(
+        passages=[(name, sentence) for score, name, sentence in candidates[:PASSAGES] if score >= LEAST_LIKENESS],
         scores={document.name: round(score, 4) for score, document in nearest},
     )
+
+
+class ModelError(Exception):
+    """The model gave no answer. The message says nothing of the question or the key."""
+
+    def __init__(self, message: str, wait_s: str | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+def ask_model(settings: Settings, question: str, found: Found) -> tuple[str, str]:
+    """What the model says, and which one it was. Which one `chat` means is not for this program to know."""
+    messages = [
+        {"role": "system", "content": "Answer the question from the sentences alone, and name their sources."},
+        {"role": "user", "content": f"{question}\n\n{found.quoted}"},
+    ]
+    request = Request(
+        f"{settings.model_url}/chat/completions",
+        json.dumps({"model": "chat", "messages": messages, "max_tokens": 400}).encode(),
+        {"Authorization": f"Bearer {settings.model_key}", "Content-Type": "application/json"},
+    )
+    try:
+        with urlopen(request, timeout=settings.timeout_s) as response:
+            reply = json.loads(response.read(MAX_ANSWER_BYTES))
+        return str(reply["choices"][0]["message"]["content"]), str(reply["model"])
+    except HTTPError as error:
+        # `from None`: what is said of the request would be the address, and a traceback is shown while debugging.
+        raise ModelError(f"the model answered {error.code}", error.headers.get("Retry-After")) from None
+    except (OSError, HTTPException, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ModelError(f"the model did not answer: {type(error).__name__}") from None
 
 
 class Questions:
@@ -440,13 +465,16 @@ class Assistant:
     def ask(self, question: str) -> dict[str, Any]:
         """The answer as it is sent; only debugging adds how it came about."""
         settings = self._settings
-        found = answer(question, self._index, MODELS[settings.model])
+        found = find(question, self._index)
+        text, model = found.quoted or "The documents do not say.", None
+        if settings.model_url and found.passages:
+            text, model = ask_model(settings, question, found)
         name = signed_name(settings.session_secret)
         self._questions.keep(name, question)
         body: dict[str, Any] = {
-            "answer": found.text,
+            "answer": text,
             "sources": found.sources,
-            "model": settings.model,
+            "model": model,
             "environment": settings.environment,
             "id": name,
         }
@@ -458,7 +486,7 @@ class Assistant:
         settings = self._settings
         all_documents = sum(1 for _ in DOCUMENTS.glob("*.md"))
         counts = f"{len(self._index.documents)} of {all_documents} documents"
-        return f"{settings.environment}, {settings.model} model, {counts}"
+        return f"{settings.environment}, {'asks a model' if settings.model_url else 'quotes'}, {counts}"
 
 
 def signed_name(secret: bytes) -> str:
@@ -596,7 +624,15 @@ class Handler(BaseHTTPRequestHandler):
         wait_s = self.server.limiter.wait_s()
         if wait_s:
             raise RequestError(HTTPStatus.TOO_MANY_REQUESTS, "too many questions", {"Retry-After": str(wait_s)})
-        return self.server.assistant.ask(question)
+        try:
+            return self.server.assistant.ask(question)
+        except ModelError as error:
+            log.warning("%s", error)
+            if error.wait_s:
+                status, headers = HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": error.wait_s}
+            else:
+                status, headers = HTTPStatus.BAD_GATEWAY, None
+            raise RequestError(status, str(error), headers) from None
 
     def _refuse(self, error: RequestError) -> None:
         """Sends the refusal, called where the error is caught; only debugging adds where it came from."""

@@ -113,13 +113,13 @@ fn the_same_code_is_another_service_in_production() {
     let prod = Service::start(&world, &["prod"]);
     assert!(
         dev.greeting
-            .contains("(dev, small model, 7 of 12 documents)"),
+            .contains("(dev, asks a model, 7 of 12 documents)"),
         "{}",
         dev.greeting
     );
     assert!(
         prod.greeting
-            .contains("(prod, large model, 12 of 12 documents)"),
+            .contains("(prod, asks a model, 12 of 12 documents)"),
         "{}",
         prod.greeting
     );
@@ -133,6 +133,12 @@ fn the_same_code_is_another_service_in_production() {
         in_prod.contains("\"environment\": \"prod\"") && !in_prod.contains("\"debug\""),
         "{in_prod}"
     );
+    // A mock stands in for the model, and what `chat` means is the environment's business.
+    assert!(
+        in_dev.contains("\"model\": \"small\"") && in_prod.contains("\"model\": \"large\""),
+        "{in_dev} {in_prod}"
+    );
+    assert!(in_dev.contains("You said: What is staging for"), "{in_dev}");
     let mut limited = String::new();
     for _ in 0..60 {
         limited = prod.ask(question);
@@ -146,6 +152,44 @@ fn the_same_code_is_another_service_in_production() {
     );
     let (code, said) = prod.stop(&world);
     assert!(code == Some(0) && !said.contains("INFO"), "{code:?} {said}");
+}
+
+/// What the gateway wrote down of the model, by environment.
+#[test]
+fn the_model_is_asked_with_full_records_in_dev_and_without_texts_in_prod() {
+    let world = example();
+    world.write(
+        ".env.prod",
+        world.read(".env.prod").replace("PORT=8003", "PORT=0"),
+    );
+    for (environment, arguments) in [
+        ("dev", &["dev", "--set", "PORT=0"][..]),
+        ("prod", &["prod"]),
+    ] {
+        let service = Service::start(&world, arguments);
+        let answer = service.ask("/ask?q=What+is+staging+for");
+        assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+        let (_, said) = service.stop(&world);
+        let records = world.home().join(".local/state/ringfence/gateway");
+        let records = fs::read_dir(records)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let own = format!("-{environment}.jsonl");
+        let mut records = records.filter(|path| path.to_str().unwrap().ends_with(&own));
+        let records = fs::read_to_string(records.next().unwrap()).unwrap();
+        assert!(
+            records.contains("\"gen_ai.provider.name\":\"mock\""),
+            "{records}"
+        );
+        assert_eq!(
+            records.contains("What is staging for"),
+            environment == "dev",
+            "{records}"
+        );
+        for key in ["test_assistant", "live_assistant"] {
+            assert!(!records.contains(key) && !said.contains(key) && !answer.contains(key));
+        }
+    }
 }
 
 #[test]

@@ -117,12 +117,9 @@ fn record(row: &Row) -> CarriedRecord<'_> {
 
 /// What is reached through the gateway, and what is therefore not reached by the program.
 fn gateway(carrier: &Carrier, plan: &Plan, page: &mut String) {
-    page.push_str("gateway      started with it, on a free port of 127.0.0.1; its addresses and tokens are in the settings\n");
+    page.push_str("gateway      started with it, on a free port; the program gets it in the place of these settings\n");
     for row in &carrier.rows {
-        let settings: Vec<&str> = row
-            .key
-            .iter()
-            .chain([&row.setting])
+        let settings: Vec<&str> = [&row.setting].into_iter().chain(&row.key)
             .map(String::as_str)
             .collect();
         page.push_str(&format!(
