@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::running::{Running, project};
+use crate::world::World;
 
 /// A client, where it is installed.
 fn client(folder: &str, program: &str) -> Option<PathBuf> {
@@ -49,6 +50,93 @@ fn works(program: &Path, script: &str) {
             .env("ENVIRONMENT", environment);
         check(&command.output().unwrap(), environment);
     }
+}
+
+/// What the scripts read besides the settings.
+const PASSED: [&str; 5] = [
+    "OTHER_TOKEN",
+    "EXPECTED_MODEL",
+    "CLIENTS",
+    "LITELLM_LOCAL_MODEL_COST_MAP",
+    "ENVIRONMENT",
+];
+
+/// Runs a script inside runs of dev and prod, with the gateway that `run` starts and nothing but what it says.
+#[track_caller]
+fn works_inside(world: &World, program: &Path, script: &str) {
+    let manifest = world.read("ringfence.toml");
+    let passed = format!("project  = \"assistant\"\npass = {PASSED:?}\n");
+    let name = manifest
+        .lines()
+        .find(|line| line.starts_with("project"))
+        .unwrap();
+    world.write("ringfence.toml", manifest.replacen(name, &passed, 1));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/gateway/clients")
+        .join(script);
+    let other = world.ringfence(&["gateway", "token", "staging"]).stdout;
+    let clients = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../gateway-clients");
+    for (environment, model) in [("dev", "small"), ("prod", "large")] {
+        let mut command = world.command();
+        command
+            .args(["run", environment, "--"])
+            .arg(program)
+            .arg(&script);
+        command
+            .env("OTHER_TOKEN", other.trim())
+            .env("EXPECTED_MODEL", model)
+            .env("CLIENTS", &clients)
+            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            .env("ENVIRONMENT", environment);
+        check(&command.output().unwrap(), environment);
+    }
+}
+
+#[test]
+fn openai_inside_a_run() {
+    if let Some(program) = client("one", "bin/python") {
+        works_inside(&project(), &program, "with_openai.py");
+    }
+}
+
+#[test]
+fn openfeature_inside_a_run() {
+    if let Some(program) = client("one", "bin/python") {
+        works_inside(&project(), &program, "with_ofrep.py");
+    }
+    if client(
+        "node",
+        "node_modules/@openfeature/ofrep-web-provider/package.json",
+    )
+    .is_some()
+    {
+        works_inside(&project(), Path::new("/usr/bin/node"), "with_ofrep.mjs");
+    }
+}
+
+#[test]
+fn clients_inside_the_example() {
+    for folder in ["one", "two", "three"] {
+        if let Some(program) = client(folder, "bin/python") {
+            works_inside(&example(), &program, "in_the_example.py");
+        }
+    }
+}
+
+/// A copy of the example's settings.
+fn example() -> World {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assistant");
+    let world = World::new(&[]);
+    for name in [
+        "ringfence.toml",
+        ".env.dev",
+        ".env.test",
+        ".env.staging",
+        ".env.prod",
+    ] {
+        world.write(name, std::fs::read(folder.join(name)).unwrap());
+    }
+    world
 }
 
 #[track_caller]

@@ -112,7 +112,7 @@ fn shop(upstream: &Upstream) -> World {
     let dev = format!(
         "OPENAI_BASE_URL=http://127.0.0.1:{port}/v1\nOPENAI_API_KEY={DEV_KEY}\nPAY_URL=http://127.0.0.1:{port}\nSTRIPE_API_KEY={PAY_KEY}\n"
     );
-    let world = World::new(&[
+    World::new(&[
         (
             "ringfence.toml",
             &format!("{MANIFEST}[gateway]\nallow = [\"mock\"]\n"),
@@ -128,8 +128,7 @@ fn shop(upstream: &Upstream) -> World {
             &format!("OPENAI_BASE_URL=mock://prod\nOPENAI_API_KEY={PROD_KEY}\n"),
         ),
         ("ask.py", ASK),
-    ]);
-    world
+    ])
 }
 
 fn change(world: &World, path: &str, from: &str, to: &str) {
@@ -377,7 +376,12 @@ exec(open("ask.py").read())
         "{outcome:?}"
     );
     keeps_silent(&outcome);
-    // What another setting or the manifest names stays in reach.
+}
+
+#[test]
+fn what_the_manifest_names_besides_stays_in_reach() {
+    let upstream = Upstream::start();
+    let world = shop(&upstream);
     change(
         &world,
         "ringfence.toml",

@@ -119,7 +119,9 @@ fn record(row: &Row) -> CarriedRecord<'_> {
 fn gateway(carrier: &Carrier, plan: &Plan, page: &mut String) {
     page.push_str("gateway      started with it, on a free port; the program gets it in the place of these settings\n");
     for row in &carrier.rows {
-        let settings: Vec<&str> = [&row.setting].into_iter().chain(&row.key)
+        let settings: Vec<&str> = [&row.setting]
+            .into_iter()
+            .chain(&row.key)
             .map(String::as_str)
             .collect();
         page.push_str(&format!(

@@ -5,9 +5,11 @@ import { pathToFileURL } from "node:url";
 
 const require = createRequire(pathToFileURL(`${process.env.CLIENTS}/node/`));
 const production = process.env.ENVIRONMENT === "prod";
+// Inside a run these two variables are all that a program needs to know.
+const header = process.env.OFREP_HEADERS ?? `Authorization=Bearer ${process.env.OPENAI_API_KEY}`;
 const options = {
-  baseUrl: process.env.OPENAI_BASE_URL.replace(/\/v1$/, ""),
-  headers: [["Authorization", `Bearer ${process.env.OPENAI_API_KEY}`]],
+  baseUrl: process.env.OFREP_ENDPOINT ?? process.env.OPENAI_BASE_URL.replace(/\/v1$/, ""),
+  headers: [header.split("=", 2)],
 };
 const pro = { targetingKey: "ana", plan: "pro", environment: "prod" };
 const free = { targetingKey: "ana", plan: "free" };

@@ -7,9 +7,10 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 
 production = os.environ["ENVIRONMENT"] == "prod"
-base = os.environ["OPENAI_BASE_URL"].removesuffix("/v1")
-token = os.environ["OPENAI_API_KEY"]
-api.set_provider(OFREPProvider(base, headers_factory=lambda: {"Authorization": f"Bearer {token}"}))
+# Inside a run these two variables are all that a program needs to know.
+base = os.environ.get("OFREP_ENDPOINT") or os.environ["OPENAI_BASE_URL"].removesuffix("/v1")
+headers = os.environ.get("OFREP_HEADERS") or f"Authorization=Bearer {os.environ['OPENAI_API_KEY']}"
+api.set_provider(OFREPProvider(base, headers_factory=lambda: dict([headers.split("=", 1)])))
 client = api.get_client()
 caller = EvaluationContext("ana", {"plan": "pro", "environment": "prod"})
 assert client.get_boolean_value("rate_limiting", None) is production
