@@ -278,6 +278,10 @@ fn say_ignored(
                 host.get(name).is_some() && !block.variables.contains_key(OsStr::new(name))
             }),
     );
+    ignored.retain(|name| {
+        let value = host.get(name).and_then(OsStr::to_str);
+        !value.is_some_and(|value| gateway::is_of_outer_run(value, environment, host))
+    });
     if !ignored.is_empty() {
         let names: Vec<&str> = ignored.into_iter().collect();
         let line = format!(

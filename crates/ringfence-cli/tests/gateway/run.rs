@@ -821,3 +821,44 @@ fn where_there_is_nothing_to_carry_nothing_is_started() {
     assert!(!block.contains("OFREP"), "{block}");
     assert!(!world.home().join(".local").exists());
 }
+
+/// What the gateway carries is in reach through it alone, so a run inside a run of the same environment goes through the same one.
+#[test]
+fn a_run_inside_a_run_goes_through_the_same_gateway() {
+    let upstream = Upstream::start();
+    let world = shop(&upstream);
+    let binary = env!("CARGO_BIN_EXE_ringfence");
+    for wall in [&["run", "dev"][..], &["run", "dev", "--no-barrier"]] {
+        let inner = [binary, "run", "dev", "--", "python3", "ask.py"];
+        let outcome = world.ringfence(&[wall, &["--"], &inner].concat());
+        assert_eq!(
+            (
+                outcome.code,
+                outcome.stdout.matches("from upstream").count()
+            ),
+            (Some(0), 3),
+            "{outcome:?}"
+        );
+        assert!(!outcome.stderr.contains("ignored"), "{outcome:?}");
+    }
+    // Where the variables are left over from one that has ended, it has its own.
+    let left = world.block(&["run", "dev", "--no-barrier"]);
+    let left = left.iter().filter_map(|line| line.split_once('='));
+    let mut command = world.command();
+    command
+        .args(["run", "dev", "--", "python3", "ask.py"])
+        .envs(left);
+    let outcome = Outcome::of(&command.output().unwrap());
+    assert_eq!(
+        outcome.stdout.matches("from upstream").count(),
+        3,
+        "{outcome:?}"
+    );
+    // Of another environment it gets that one's own.
+    let inner = [binary, "run", "test", "--", "python3", "ask.py"];
+    let outcome = world.ringfence(&[&["run", "dev", "--no-barrier", "--"], &inner[..]].concat());
+    assert!(
+        outcome.stdout.contains("You said") && !outcome.stdout.contains("from upstream"),
+        "{outcome:?}"
+    );
+}

@@ -270,3 +270,75 @@ fn each_home_has_its_paths() {
         );
     }
 }
+
+/// What a gateway carries is reached through it alone, unless something else names it.
+#[test]
+fn what_is_carried_is_no_longer_in_reach() {
+    let of = |more: &[(&'static str, &'static str)]| {
+        let own = [
+            ("OPENAI_BASE_URL", "http://127.0.0.1:4000/llm/v1"),
+            ("OPENAI_API_KEY", "rf.dev.run.0"),
+            ("PAY_URL", "http://127.0.0.1:4000/pay"),
+            ("STRIPE_API_KEY", "rf.dev.run.0"),
+        ];
+        plan(&Input {
+            environment: "dev",
+            settings: own.into_iter().chain(more.iter().copied()).collect(),
+            carried: vec![
+                ("OPENAI_BASE_URL", "https://llm.example/v1"),
+                ("OPENAI_API_KEY", "sk-1"),
+                ("PAY_URL", "https://pay.example"),
+                ("STRIPE_API_KEY", "sk_test_1"),
+            ],
+            others: vec![(
+                "prod",
+                vec![
+                    ("OPENAI_BASE_URL", "https://llm.example/v1"),
+                    ("PAY_URL", "https://pay.prod.example"),
+                    ("STRIPE_API_KEY", "sk_live_1"),
+                ],
+            )],
+            ..Input::default()
+        })
+    };
+    let names = |endpoints: &[Endpoint]| {
+        endpoints
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let plain = of(&[]);
+    assert_eq!(names(&plain.endpoints), ["localhost:4000"]);
+    assert_eq!(
+        names(&plain.carried),
+        [
+            "llm.example:443",
+            "pay.example:443",
+            "api.stripe.com:443",
+            "files.stripe.com:443"
+        ]
+    );
+    // The address that it shares with another environment belongs to neither; the other's own stays the other's.
+    assert_eq!(
+        plain.owner(&Host::Name("llm.example".to_owned()), 443),
+        None
+    );
+    assert_eq!(
+        plain.owner(&Host::Name("pay.prod.example".to_owned()), 443),
+        Some("prod")
+    );
+    let named = of(&[
+        ("BACKUP_URL", "https://llm.example/other"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+    ]);
+    assert_eq!(
+        names(&named.endpoints),
+        [
+            "localhost:4000",
+            "llm.example:443",
+            "api.stripe.com:443",
+            "files.stripe.com:443"
+        ]
+    );
+    assert_eq!(names(&named.carried), ["pay.example:443"]);
+}

@@ -9,15 +9,17 @@ mod served;
 #[cfg(target_os = "linux")]
 pub(super) use served::serve;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use ringfence_diagnostic::Diagnostic;
-use ringfence_gateway::caller::CallerKey;
+use ringfence_gateway::caller::{CallerKey, PREFIX};
 use ringfence_gateway::config::{Config, Upstream};
 use ringfence_model::environment::Environment;
+use ringfence_model::host::Host;
 use ringfence_model::resolve::Resolution;
 use ringfence_model::service::{Kind, Service};
-use ringfence_reach::plan::{Endpoint, Host, Plan};
+use ringfence_model::variable::ENVIRONMENT;
+use ringfence_reach::plan::{Endpoint, Host as Target, Plan};
 use ringfence_secret::fingerprint::Key;
 
 use super::Start;
@@ -29,6 +31,9 @@ use crate::load::Loaded;
 
 /// Who the program is to its gateway.
 const CALLER: &str = "run";
+
+/// What the address of a program's gateway begins with.
+const LOOPBACK: &str = "http://127.0.0.1:";
 
 /// Where OpenFeature's clients ask for flags (OpenFeature's OFREP, ADR 0007).
 pub(super) const OFREP_ENDPOINT: &str = "OFREP_ENDPOINT";
@@ -86,21 +91,24 @@ impl Carrier {
         if services.is_empty() && !has_flags {
             return Ok(None);
         }
-        let (ready, token) = match is_explained {
-            true => (None, String::new()),
-            false => {
+        let (ready, base, token) = match outer(&services, environment, &ambient.host) {
+            Some((base, token)) => (None, base, token),
+            None if is_explained => (None, format!("{LOOPBACK}0"), String::new()),
+            None => {
                 let (ready, token) = Ready::of(start)?;
-                (Some(ready), token)
+                let base = format!("{LOOPBACK}{}", ready.port());
+                (Some(ready), base, token)
             }
         };
-        let port = ready.as_ref().map_or(0, Ready::port);
-        let base = format!("http://127.0.0.1:{port}");
+        let port = base
+            .strip_prefix(LOOPBACK)
+            .and_then(|port| port.parse().ok());
         let told = told(start, &services, &base, &token);
         let carrier = Self {
             resolution: loaded.resolve(environment, &ambient.host, &told),
             variables: variables(has_flags, start, base, &token),
             rows: services.iter().map(|service| row(service, start)).collect(),
-            port,
+            port: port.unwrap_or(0),
             ready,
         };
         carrier.refuse_copies(start)?;
@@ -159,10 +167,10 @@ impl Carrier {
         let is_known = plan
             .endpoints
             .iter()
-            .any(|endpoint| endpoint.host == Host::Local && endpoint.port == self.port);
+            .any(|endpoint| endpoint.host == Target::Local && endpoint.port == self.port);
         if !is_known && self.port != 0 {
             plan.endpoints.push(Endpoint {
-                host: Host::Local,
+                host: Target::Local,
                 port: self.port,
                 because: vec!["the gateway".to_owned()],
                 is_tls: false,
@@ -204,6 +212,48 @@ impl Ready {
         let address = self.listener.local_addr();
         address.map_or(0, |address| address.port())
     }
+}
+
+/// The gateway of the run that this one is started in, where that is one of the same environment, and the token for it: what it
+/// carries can be reached in no other way from in there.
+fn outer(
+    services: &[&Service],
+    environment: &Environment,
+    host: &Host,
+) -> Option<(String, String)> {
+    let value = |name: &str| {
+        let value = host.get(name)?.to_str()?;
+        is_of_outer_run(value, environment, host).then_some(value)
+    };
+    let base_of = |service: &&Service| {
+        let address = value(service.setting.as_deref()?)?.trim_end_matches('/');
+        let address = address.strip_suffix("/v1").unwrap_or(address);
+        address.strip_suffix(&format!("/{}", service.name))
+    };
+    let base = value(OFREP_ENDPOINT).or_else(|| services.iter().find_map(base_of))?;
+    let tokens = services
+        .iter()
+        .filter_map(|service| value(service.key()?.0));
+    let header = value(OFREP_HEADERS).and_then(|header| header.rsplit(' ').next());
+    let token = header.into_iter().chain(tokens).next().unwrap_or_default();
+    // Another project's run may have an environment of the same name.
+    let carries_all = services
+        .iter()
+        .all(|service| base_of(service) == Some(base));
+    let is_served = || {
+        let port = base.strip_prefix(LOOPBACK)?.parse().ok()?;
+        // Variables may be left over from a run that has ended.
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+    };
+    (carries_all && is_served().is_some()).then(|| (base.to_owned(), token.to_owned()))
+}
+
+/// Whether a variable of the caller's is an address or a token of the gateway of the run that this one is started in.
+pub(super) fn is_of_outer_run(value: &str, environment: &Environment, host: &Host) -> bool {
+    let name = environment.name.as_str();
+    let is_inside = host.get(ENVIRONMENT).is_some_and(|outer| outer == name);
+    let token = format!("{PREFIX}{name}.{CALLER}.");
+    is_inside && (value.starts_with(LOOPBACK) || value.contains(&token))
 }
 
 /// Addresses and tokens, for the place of what the program does not get. What refers to that by `${…}` follows.
