@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, setsid, waitpid};
 
+use crate::supervise::raise_limit;
 use crate::sys::{self, Forked};
 
 /// The process that is served, watched from beside it.
@@ -38,6 +39,8 @@ pub fn beside(serve: impl FnOnce(Life) -> u8) -> io::Result<()> {
         // Whoever adopts orphans becomes the parent of the second copy.
         Forked::Child => match detached() {
             Ok(Forked::Child) => {
+                // A program may open as many connections as it likes; each of them is one here, and one to an upstream.
+                raise_limit();
                 let code = let_go().map_or(1, |()| serve(life));
                 sys::leave(i32::from(code));
             }

@@ -517,7 +517,7 @@ fn answered(plan: &Plan) -> Vec<u16> {
 }
 
 /// Takes as many descriptors as this process may have; the program keeps the limit that it was given.
-fn raise_limit() -> usize {
+pub(crate) fn raise_limit() -> usize {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

@@ -50,9 +50,12 @@ fn refused(refusal: &Refusal, environment: &str, carried: &[Endpoint]) -> String
         target,
         environment: owner,
     } = refusal;
-    let is_carried = |endpoint: &Endpoint| match &endpoint.host {
-        Host::Name(name) if name == target => true,
-        _ => endpoint.to_string() == *target,
+    let (host, port) = match target.rsplit_once(':') {
+        Some((host, port)) => (host.trim_matches(['[', ']']), port.parse().ok()),
+        None => (target.as_str(), None),
+    };
+    let is_carried = |endpoint: &Endpoint| {
+        endpoint.host == Host::read(host) && port.is_none_or(|port: u16| port == endpoint.port)
     };
     if let Some(endpoint) = carried.iter().find(|endpoint| is_carried(endpoint)) {
         return format!(

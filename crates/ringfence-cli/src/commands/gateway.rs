@@ -307,9 +307,11 @@ impl Files {
     }
 
     fn named(loaded: &Loaded) -> impl Iterator<Item = PathBuf> {
-        let fixed = [MANIFEST, FLAGS].into_iter();
-        let sealed = loaded.sealed.keys().map(String::as_str);
-        let all = fixed.chain(loaded.project.paths()).chain(sealed);
+        let fixed = [MANIFEST, FLAGS].into_iter().map(str::to_owned);
+        let paths = loaded.project.paths().into_iter().map(str::to_owned);
+        let sealed = loaded.sealed.keys();
+        let sealed = sealed.flat_map(|path| [path.clone(), format!("{path}.seal")]);
+        let all = fixed.chain(paths).chain(sealed);
         all.map(|path| loaded.root.join(path))
     }
 

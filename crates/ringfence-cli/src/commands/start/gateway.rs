@@ -262,8 +262,11 @@ fn told(start: &Start, services: &[&Service], base: &str, token: &str) -> Vec<(S
     for service in services {
         let setting = service.setting.clone().unwrap_or_default();
         let written = start.resolution.settings.get(&setting);
-        // A program that puts a path behind it relies on the slash, or on its absence.
-        let has_slash = written.is_some_and(|written| written.value.expose().trim().ends_with('/'));
+        // A program that puts a path behind it relies on the slash, or on its absence; a mock's address ends with one by itself.
+        let has_slash = written.is_some_and(|written| {
+            let address = written.value.expose().trim();
+            address.ends_with('/') && !address.ends_with("://")
+        });
         let slash = if has_slash { "/" } else { "" };
         let version = match service.kind {
             Kind::OpenAi => "/v1",
