@@ -167,6 +167,30 @@ fn a_passphrase_is_asked_for_on_a_terminal() {
     holds(&outcome, 78, &["no key at hand", "id_ed25519` is left out"]);
 }
 
+/// The gateway of a run has no terminal: a change that would ask for the passphrase again is not taken, and that is said.
+#[test]
+fn a_changed_configuration_asks_for_no_passphrase_again() {
+    let scene = with_passphrase();
+    scene.declare("[flags]\non = false\n");
+    const SCRIPT: &str =
+        "sed -i 's/on = false/on = true/' ringfence.toml; sleep 1.5; echo $A > seen; tty";
+    let words = ["run", "dev", "--no-barrier", "--", "sh", "-c", SCRIPT];
+    let typed = scene.types("ana", &words, &["passphrase of", "open sesame\\n"]);
+    assert_eq!(typed.code, Some(0), "{typed:?}");
+    assert_eq!(
+        typed.stdout.matches("passphrase of").count(),
+        1,
+        "{typed:?}"
+    );
+    let words = "ringfence: the gateway: the new configuration is refused, and 1 is still served: ";
+    let said = typed.stdout.lines().find(|line| line.starts_with(words));
+    assert!(
+        said.is_some_and(|line| line.contains("no key at hand")),
+        "{typed:?}"
+    );
+    assert_eq!(scene.world.read("seen"), "opened\n");
+}
+
 #[test]
 fn a_passphrase_is_asked_for_to_seal() {
     let scene = with_passphrase();
