@@ -61,6 +61,16 @@ pub(crate) fn carried<'a>(
     services.filter(move |service| service.needs_gateway() && has_address(service))
 }
 
+/// The resources for which `run` starts a gateway in an environment.
+pub(crate) fn started_for<'a>(
+    project: &'a Project,
+    environment: &Environment,
+    resolution: &Resolution,
+) -> Vec<&'a str> {
+    let started = started(project, environment, resolution);
+    started.map(|service| service.name.as_str()).collect()
+}
+
 /// The resource whose gateway a program gets an address or a token of in the place of a setting.
 pub(crate) fn in_place_of<'a>(
     project: &'a Project,
@@ -68,13 +78,20 @@ pub(crate) fn in_place_of<'a>(
     resolution: &Resolution,
     setting: &str,
 ) -> Option<&'a str> {
-    let starts = cfg!(target_os = "linux") && project.gateway.starts(environment);
-    let mut carried = carried(project, resolution).filter(|_| starts);
-    let found = carried.find(|service| {
+    let found = started(project, environment, resolution).find(|service| {
         let key = service.key().map(|(key, _)| key);
         service.setting.as_deref() == Some(setting) || key == Some(setting)
     });
     found.map(|service| service.name.as_str())
+}
+
+fn started<'a>(
+    project: &'a Project,
+    environment: &Environment,
+    resolution: &Resolution,
+) -> impl Iterator<Item = &'a Service> {
+    let starts = cfg!(target_os = "linux") && project.gateway.starts(environment);
+    carried(project, resolution).filter(move |_| starts)
 }
 
 /// The configuration of an environment's gateway, or everything that is wrong with it.

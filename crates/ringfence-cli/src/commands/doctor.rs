@@ -10,6 +10,7 @@ use crate::ambient::{self, Ambient};
 use crate::args;
 use crate::data::rights;
 use crate::failure::{Failure, exit};
+use crate::gateway;
 use crate::gather;
 use crate::load::{Loaded, MANIFEST, load};
 use crate::output::{Output, Tone};
@@ -47,6 +48,8 @@ struct EnvironmentRecord<'a> {
     /// How many there are, those included whose value is sealed or kept elsewhere.
     settings: usize,
     ready: bool,
+    /// The resources for which `run` starts a gateway.
+    gateway: Vec<&'a str>,
 }
 
 /// A file with secrets in it that git tracks.
@@ -177,6 +180,7 @@ fn environment_record<'a>(
         sealed: environment.sealed.iter().map(String::as_str).collect(),
         settings: resolution.settings.len() + resolution.closed.len(),
         ready: !resolution.is_refused(),
+        gateway: gateway::started_for(&loaded.project, environment, &resolution),
     }
 }
 
@@ -238,8 +242,12 @@ fn page(record: &Record<'_>, output: &Output) -> String {
         } else {
             format!("refused: see `ringfence show {}`", environment.name)
         };
+        let gateway = match environment.gateway.as_slice() {
+            [] => String::new(),
+            resources => format!(", with a gateway for {}", resources.join(", ")),
+        };
         page.push_str(&format!(
-            "\n{name} ({}) from {files}{personal}: {} settings, {state}",
+            "\n{name} ({}) from {files}{personal}: {} settings{gateway}, {state}",
             environment.tier, environment.settings
         ));
     }

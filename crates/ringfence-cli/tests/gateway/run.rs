@@ -944,3 +944,33 @@ fn runs_share_a_store() {
         &["the Redis of `LIMITS_URL` cannot be used"],
     );
 }
+
+/// Whoever waits for the program to close what he handed to it does not wait for the gateway.
+#[test]
+fn it_holds_nothing_that_was_handed_to_the_program() {
+    let world = shop(&Upstream::start());
+    let binary = env!("CARGO_BIN_EXE_ringfence");
+    let script = "exec 3>&1; exec \"$0\" run dev --no-barrier -- sh -c 'echo $OFREP_ENDPOINT; exec 1>&- 3>&-; read line'";
+    let mut command = world.any_command("sh");
+    command
+        .args(["-c", script, binary])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    // Ends when nobody holds the pipe any more, and not before.
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    let port = said.trim().rsplit(':').next().unwrap().parse().unwrap();
+    assert!(
+        child.try_wait().unwrap().is_none() && listens(port),
+        "{said}"
+    );
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    eventually(|| (!listens(port)).then_some(()));
+}
