@@ -121,6 +121,9 @@ fn clients_inside_the_example() {
             works_inside(&example(), &program, "in_the_example.py");
         }
     }
+    if client("node", "node_modules/openai/package.json").is_some() {
+        works_inside(&example(), Path::new("/usr/bin/node"), "in_the_example.mjs");
+    }
 }
 
 /// A copy of the example's settings.
