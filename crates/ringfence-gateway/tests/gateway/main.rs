@@ -6,6 +6,7 @@
     reason = "a failing test panics"
 )]
 
+mod beside;
 mod flags;
 mod forward;
 mod models;
