@@ -181,9 +181,13 @@ fn records(
         return Box::new(std::io::sink());
     }
     let path = ambient.records_file(&start.loaded.root, &start.name);
-    match path.and_then(|path| Ok((ambient::append_private(&path)?, path))) {
-        Ok((file, path)) => {
-            if ambient.stderr_is_terminal {
+    let opened = path.and_then(|path| {
+        let is_new = !ambient::exists(&path);
+        Ok((ambient::append_private(&path)?, path, is_new))
+    });
+    match opened {
+        Ok((file, path, is_new)) => {
+            if is_new && ambient.stderr_is_terminal {
                 let line = format!("ringfence: the gateway's records go to {}", path.display());
                 output.say(&without_controls(&line));
             }
