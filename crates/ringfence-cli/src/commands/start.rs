@@ -348,13 +348,15 @@ impl Start {
         ambient: &Ambient,
         output: &mut Output,
     ) -> Result<(), Failure> {
+        if !cfg!(target_os = "linux") {
+            if gateway::wanted(self)?.is_some() {
+                output.say("ringfence: on this system `run` starts no gateway, and the program gets addresses and keys as they are; `ringfence gateway` serves one");
+            }
+            return Ok(());
+        }
         let Some(carrier) = Carrier::of(self, is_explained, ambient)? else {
             return Ok(());
         };
-        if !cfg!(target_os = "linux") {
-            output.say("ringfence: on this system `run` starts no gateway, and the program gets addresses and keys as they are; `ringfence gateway` serves one");
-            return Ok(());
-        }
         let told = carrier
             .resolution
             .settings

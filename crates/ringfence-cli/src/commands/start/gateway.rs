@@ -81,16 +81,9 @@ impl Carrier {
         ambient: &Ambient,
     ) -> Result<Option<Self>, Failure> {
         let (loaded, environment) = (&start.loaded, &start.environment);
-        if !loaded.project.gateway.starts(environment) {
+        let Some((services, has_flags)) = wanted(start)? else {
             return Ok(None);
-        }
-        let flags = command::flags_file(loaded)?;
-        let has_flags = flags.is_some() || !loaded.project.flags.is_empty();
-        let services: Vec<&Service> =
-            gateway::carried(&loaded.project, &start.resolution).collect();
-        if services.is_empty() && !has_flags {
-            return Ok(None);
-        }
+        };
         let (ready, base, token) = match outer(&services, environment, &ambient.host) {
             Some((base, token)) => (None, base, token),
             None if is_explained => (None, format!("{LOOPBACK}0"), String::new()),
@@ -183,6 +176,18 @@ impl Carrier {
         let row = self.rows.iter().find(|row| row.resource == resource)?;
         Some(format!("{resource} {} through the gateway", row.upstream))
     }
+}
+
+/// What a gateway of this program would carry, and whether there are flags; nothing where none is to be started.
+pub(super) fn wanted(start: &Start) -> Result<Option<(Vec<&Service>, bool)>, Failure> {
+    let project = &start.loaded.project;
+    if !project.gateway.starts(&start.environment) {
+        return Ok(None);
+    }
+    let has_flags = !project.flags.is_empty() || command::flags_file(&start.loaded)?.is_some();
+    let services: Vec<&Service> = gateway::carried(project, &start.resolution).collect();
+    let is_any = has_flags || !services.is_empty();
+    Ok(is_any.then_some((services, has_flags)))
 }
 
 impl Ready {
