@@ -135,14 +135,14 @@ fn opened(
     })
 }
 
-/// Opens, and builds the block. What people are told while nothing is refused is told here.
+/// Opens, and builds the block.
 pub(crate) fn prepare(
     selection: &Selection,
     ambient: &Ambient,
     output: &mut Output,
 ) -> Result<Start, Failure> {
     let opened = open(selection, ambient, output)?;
-    Ok(prepared(opened, selection, ambient, output))
+    Ok(prepared(opened, selection, ambient))
 }
 
 /// The same for `--explain`: nothing is started, so values that a command gives stay unknown, and that is told.
@@ -152,22 +152,16 @@ pub(crate) fn prepare_to_explain(
     output: &mut Output,
 ) -> Result<Start, Failure> {
     let opened = opened(selection, sealed::Commands::Leave, ambient, output)?;
-    Ok(prepared(opened, selection, ambient, output))
+    Ok(prepared(opened, selection, ambient))
 }
 
-fn prepared(
-    opened: Opened,
-    selection: &Selection,
-    ambient: &Ambient,
-    output: &mut Output,
-) -> Start {
+fn prepared(opened: Opened, selection: &Selection, ambient: &Ambient) -> Start {
     let Opened {
         environment,
         resolution,
         loaded,
     } = opened;
     let block = block(&loaded.project, &environment, &resolution, &ambient.host);
-    say_ignored(&loaded.project, &environment, &block, &ambient.host, output);
     Start {
         name: environment.name.clone(),
         tier: environment.tier,
@@ -278,9 +272,13 @@ fn say_ignored(
                 host.get(name).is_some() && !block.variables.contains_key(OsStr::new(name))
             }),
     );
+    // What a run gives that this one is started in may be what this one gives.
     ignored.retain(|name| {
-        let value = host.get(name).and_then(OsStr::to_str);
-        !value.is_some_and(|value| gateway::is_of_outer_run(value, environment, host))
+        host.get(name)
+            != block
+                .variables
+                .get(OsStr::new(name))
+                .map(OsString::as_os_str)
     });
     if !ignored.is_empty() {
         let names: Vec<&str> = ignored.into_iter().collect();
@@ -303,7 +301,10 @@ impl Start {
         ambient: &Ambient,
         output: &mut Output,
     ) -> Result<u8, Failure> {
-        self.carry(wall.explain, ambient, output)?;
+        let carried = self.carry(wall.explain, ambient, output);
+        let (project, host) = (&self.loaded.project, &ambient.host);
+        say_ignored(project, &self.environment, &self.block, host, output);
+        carried?;
         if !wall.explain {
             self.hand_files(&ambient.temporary_folder())?;
         }

@@ -837,6 +837,19 @@ fn a_run_inside_a_run_goes_through_the_same_gateway() {
         );
         assert!(!outcome.stderr.contains("ignored"), "{outcome:?}");
     }
+    // Other variables that look alike are no part of it, and are named as ever.
+    let mut command = world.command();
+    command.args(["run", "dev", "--no-barrier", "--", "sh", "-c"]);
+    command.arg(format!(
+        "CHAT_HEADER=http://127.0.0.1:1 exec {binary} run dev -- true"
+    ));
+    let outcome = Outcome::of(&command.output().unwrap());
+    assert!(
+        outcome
+            .stderr
+            .contains("the shell's CHAT_HEADER is ignored"),
+        "{outcome:?}"
+    );
     // Where the variables are left over from one that has ended, it has its own.
     let left = world.block(&["run", "dev", "--no-barrier"]);
     let left = left.iter().filter_map(|line| line.split_once('='));

@@ -226,9 +226,13 @@ fn outer(
     environment: &Environment,
     host: &Host,
 ) -> Option<(String, String)> {
+    let name = environment.name.as_str();
+    let is_inside = host.get(ENVIRONMENT).is_some_and(|outer| outer == name);
+    let prefix = format!("{PREFIX}{name}.{CALLER}.");
     let value = |name: &str| {
         let value = host.get(name)?.to_str()?;
-        is_of_outer_run(value, environment, host).then_some(value)
+        let is_ours = value.starts_with(LOOPBACK) || value.contains(&prefix);
+        (is_inside && is_ours).then_some(value)
     };
     let base_of = |service: &&Service| {
         let address = value(service.setting.as_deref()?)?.trim_end_matches('/');
@@ -251,14 +255,6 @@ fn outer(
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
     };
     (carries_all && is_served().is_some()).then(|| (base.to_owned(), token.to_owned()))
-}
-
-/// Whether a variable of the caller's is an address or a token of the gateway of the run that this one is started in.
-pub(super) fn is_of_outer_run(value: &str, environment: &Environment, host: &Host) -> bool {
-    let name = environment.name.as_str();
-    let is_inside = host.get(ENVIRONMENT).is_some_and(|outer| outer == name);
-    let token = format!("{PREFIX}{name}.{CALLER}.");
-    is_inside && (value.starts_with(LOOPBACK) || value.contains(&token))
 }
 
 /// Addresses and tokens, for the place of what the program does not get. What refers to that by `${…}` follows.
