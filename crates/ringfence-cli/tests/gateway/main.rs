@@ -14,8 +14,10 @@
 
 mod clients;
 mod run;
+mod run_refused;
 mod running;
 mod serve;
+mod shop;
 mod tls;
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
