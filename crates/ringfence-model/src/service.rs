@@ -237,14 +237,34 @@ impl Gateway {
         self.entry.allow.iter().any(|word| word.value == what)
     }
 
+    /// The limits of what comes in at the program's ports.
+    #[must_use]
+    pub fn ingress(&self, environment: &Environment) -> Option<Written<'_>> {
+        self.written(chosen(&self.entry.ingress, environment))
+    }
+
+    /// The proxies whose word about a client's address is taken.
+    pub fn ingress_proxies(&self, environment: &Environment) -> impl Iterator<Item = Written<'_>> {
+        let proxies = chosen(&self.entry.ingress_proxies, environment);
+        let proxies = proxies.into_iter().flatten();
+        proxies.filter_map(|proxy| self.written(Some(proxy)))
+    }
+
+    /// Everything that `allow` names, and where.
+    pub fn allowances(&self) -> impl Iterator<Item = (String, Place)> {
+        let words = self.entry.allow.iter();
+        words.filter_map(|word| Some((word.value.clone(), self.written(Some(word))?.1)))
+    }
+
     /// The environments and tiers that it speaks of.
     pub(crate) fn named_environments(&self) -> impl Iterator<Item = &Spanned<String>> {
         let entry = &self.entry;
-        let texts = [&entry.listen, &entry.store_lost];
+        let texts = [&entry.listen, &entry.store_lost, &entry.ingress];
         texts
             .into_iter()
             .flat_map(names)
             .chain(names(&entry.replicas))
+            .chain(names(&entry.ingress_proxies))
             .chain(names(&entry.start))
     }
 

@@ -118,7 +118,11 @@ pub const MANIFEST: Shape = Shape::Table(&[
         Shape::Map(&RESOURCE),
         "what the program talks to",
     ),
-    key("gateway", GATEWAY, "how `ringfence gateway` is served"),
+    key(
+        "gateway",
+        GATEWAY,
+        "how the gateway is served, and what may come in",
+    ),
     key(
         "flags",
         Shape::Map(&Shape::PerEnvironment(&Shape::Scalar)),
@@ -373,6 +377,16 @@ const GATEWAY: Shape = Shape::Table(&[
         "allow",
         Shape::List(&Shape::Word(ALLOWANCES)),
         "what a production gateway may do against the rules",
+    ),
+    key(
+        "ingress",
+        Shape::PerEnvironment(&Shape::Text),
+        "limits of what comes in at the program's `ports`, such as `60 requests/min per client, 20 concurrent`",
+    ),
+    key(
+        "ingress-proxies",
+        Shape::PerEnvironment(&TEXTS),
+        "addresses, or networks such as `10.0.0.0/8`, of proxies whose word about the client's address is taken",
     ),
 ]);
 

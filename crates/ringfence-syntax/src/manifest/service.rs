@@ -2,7 +2,7 @@
 
 use toml_edit::{Item, TableLike};
 
-use super::read::{per_environment, rows, text, texts};
+use super::read::{per_environment, rows, strings, text, texts};
 use super::validate::span_of;
 use super::{PerEnvironment, Spanned};
 
@@ -84,6 +84,10 @@ pub struct GatewayEntry {
     pub replicas: PerEnvironment<u64>,
     /// `allow`.
     pub allow: Vec<Spanned<String>>,
+    /// `ingress`.
+    pub ingress: PerEnvironment<Spanned<String>>,
+    /// `ingress-proxies`.
+    pub ingress_proxies: PerEnvironment<Vec<Spanned<String>>>,
 }
 
 pub(super) fn service(table: &dyn TableLike) -> ServiceEntry {
@@ -110,6 +114,9 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
     let replicas = table
         .get("replicas")
         .map(|item| per_environment(item, number));
+    let proxies = table
+        .get("ingress-proxies")
+        .map(|item| per_environment(item, |item| item.as_array().map(strings)));
     let start = table.get("start");
     GatewayEntry {
         start: start
@@ -121,6 +128,8 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
         store_lost: varying(table, "store-lost"),
         replicas: replicas.unwrap_or_default(),
         allow: texts(table, "allow").unwrap_or_default(),
+        ingress: varying(table, "ingress"),
+        ingress_proxies: proxies.unwrap_or_default(),
     }
 }
 
