@@ -103,6 +103,7 @@ fn declared(project: &Project) -> Input {
         declared: environments.collect(),
         settings,
         default: project.default.clone(),
+        allowances: project.gateway.allowances().collect(),
         ..Input::default()
     }
 }

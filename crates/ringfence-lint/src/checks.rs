@@ -18,6 +18,7 @@ mod partial_isolation;
 mod placeholder_secret;
 mod plain_http_in_production;
 mod posture_inversion;
+mod production_allowance;
 mod production_inherits_default;
 mod production_is_the_default;
 mod recipients_differ;
@@ -65,6 +66,7 @@ pub const REGISTRY: &[&Check] = &[
     &local_address_in_production::CHECK,
     &foreign_endpoint::CHECK,
     &plain_http_in_production::CHECK,
+    &production_allowance::CHECK,
     &placeholder_secret::CHECK,
     &weak_secret::CHECK,
     &unencrypted_secret::CHECK,

@@ -57,6 +57,8 @@ pub struct Input {
     pub settings: Option<Vec<Declared>>,
     /// The environment that a manifest makes the default.
     pub default: Option<(String, Place)>,
+    /// What a manifest allows production's gateway, and where each word stands.
+    pub allowances: Vec<(String, Place)>,
     /// What is known of sealed files; those of them that are among the files.
     pub sealed: Vec<Sealed>,
 }
@@ -217,6 +219,8 @@ pub struct Survey {
     pub settings: Option<Vec<Declared>>,
     /// The environment that a manifest makes the default.
     pub default: Option<(String, Place)>,
+    /// What a manifest allows production's gateway.
+    pub allowances: Vec<(String, Place)>,
     /// What is known of sealed files, by path.
     pub sealed: BTreeMap<String, Sealed>,
     names: Names,
@@ -237,6 +241,7 @@ impl Survey {
         let mut survey = Self::empty(input.tracked, input.declared, sources);
         survey.settings = input.settings;
         survey.default = input.default;
+        survey.allowances = input.allowances;
         survey.links = input.links;
         let sealed = input.sealed.into_iter();
         survey.sealed = sealed.map(|one| (one.path.clone(), one)).collect();
@@ -273,6 +278,7 @@ impl Survey {
             languages: HashSet::new(),
             settings: None,
             default: None,
+            allowances: Vec::new(),
             sealed: BTreeMap::new(),
             names: Names::default(),
             links: HashSet::new(),
@@ -331,6 +337,12 @@ impl Survey {
         declared
             .map(|(_, tier)| *tier)
             .or_else(|| Tier::of_word(word))
+    }
+
+    /// Whether a manifest declares an environment of that tier.
+    #[must_use]
+    pub fn declares(&self, tier: Tier) -> bool {
+        self.declared.iter().any(|(_, declared)| *declared == tier)
     }
 
     /// The file at that path.
@@ -405,8 +417,17 @@ impl Survey {
 
     /// The line of the comment that asks to leave a check's findings at this place out.
     fn ignore_at(&self, check: &str, place: Place) -> Option<usize> {
-        let file = self.files.iter().find(|file| file.source == place.source)?;
-        if file.ignores.is_empty() {
+        let file = self.files.iter().find(|file| file.source == place.source);
+        let read;
+        let ignores = match file {
+            Some(file) => &file.ignores,
+            // The manifest is no file of the survey, and seldom has a finding.
+            None => {
+                read = ignored::comments(self.sources.text(place.source));
+                &read
+            }
+        };
+        if ignores.is_empty() {
             return None;
         }
         let line = self
@@ -414,7 +435,7 @@ impl Survey {
             .get(place.source)?
             .position(place.span.start)
             .line;
-        ignored::line(&file.ignores, check, line)
+        ignored::line(ignores, check, line)
     }
 }
 

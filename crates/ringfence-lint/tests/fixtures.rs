@@ -23,6 +23,7 @@ use ringfence_lint::finding::Finding;
 use ringfence_lint::sealed::{Reader, Seal, Sealed, Worth};
 use ringfence_lint::survey::{Declared, Input, RawFile, Survey};
 use ringfence_lint::{fix, schema};
+use ringfence_model::tier::Tier;
 use ringfence_model::value::kind::Kind;
 
 const SECRET: &str = "kR9vXw2mQpL8tZs4YdBf6NhJ";
@@ -71,7 +72,10 @@ fn survey(text: &str) -> (Survey, Directives) {
     let mut directives = Directives::default();
     let mut input = Input::default();
     let mut sources = Sources::new();
-    let manifest = sources.add("ringfence.toml", "");
+    let manifest = text
+        .lines()
+        .find_map(|line| line.strip_prefix("manifest: "));
+    let manifest = sources.add("ringfence.toml", manifest.unwrap_or_default());
     let place = Place::new(manifest, Span::at(0));
     for line in filled(text).lines() {
         if let Some(path) = line
@@ -93,7 +97,13 @@ fn survey(text: &str) -> (Survey, Directives) {
                 "others" => directives.others = words().collect(),
                 "count" => directives.count = rest.trim().parse().ok(),
                 "sealed" => sealed(&mut input.sealed, rest.trim()),
+                "manifest" => {}
                 "default" => input.default = words().next().map(|word| (word, place)),
+                "tiers" => {
+                    let tiers = words().map(|word| (word.clone(), Tier::of_word(&word).unwrap()));
+                    input.declared = tiers.collect();
+                }
+                "allow" => input.allowances = words().map(|word| (word, place)).collect(),
                 "declared" => {
                     input.settings = Some(words().map(|pair| declared(&pair, place)).collect());
                 }
