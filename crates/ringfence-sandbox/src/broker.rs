@@ -5,6 +5,7 @@
 
 mod answer;
 mod diag;
+mod ingress;
 mod leave;
 mod observe;
 mod policy;
@@ -16,15 +17,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
 use crate::connect;
 use crate::enforce::Inside;
+use crate::ingress::Inlet;
 use crate::level::Level;
 use crate::refusal::{Event, Once, Refusal, Refused};
+use ingress::Fronted;
 use leave::{Leaving, Sending};
 use ringfence_reach::plan::{Endpoint, Host, Plan, Unnamed};
 
@@ -65,6 +68,8 @@ struct Shared {
     answerer: Mutex<Option<SocketAddr>>,
     /// What is still to be sent when the program ends.
     leaving: Arc<Leaving>,
+    /// What is shown through a front, where there is one.
+    fronted: OnceLock<Fronted>,
 }
 
 /// A lock that no panic leaves in pieces: what it guards is only ever replaced whole.
@@ -98,12 +103,23 @@ impl Broker {
                 foreign: Mutex::default(),
                 answerer: Mutex::default(),
                 leaving: Leaving::new(),
+                fronted: OnceLock::new(),
             }),
         }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
         &self.inner.plan
+    }
+
+    /// From now on the program's ports are shown through a front alone, and only those that the plan names.
+    pub(crate) fn show_through(&self, inlet: Inlet) {
+        // There is one front a run.
+        let _ = self.inner.fronted.set(Fronted::new(inlet));
+    }
+
+    fn fronted(&self) -> Option<&Fronted> {
+        self.inner.fronted.get()
     }
 
     fn inside(&self) -> &Inside {

@@ -16,6 +16,8 @@ pub mod level;
 pub mod refusal;
 
 #[cfg(target_os = "linux")]
+pub mod ingress;
+#[cfg(target_os = "linux")]
 pub mod screen;
 
 #[cfg(target_os = "linux")]

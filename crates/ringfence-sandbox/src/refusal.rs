@@ -52,6 +52,11 @@ pub enum Event {
         /// Whose it is.
         environment: String,
     },
+    /// A port of the program is not shown outside, because what comes in is limited, and the manifest does not name the port.
+    PortUndeclared {
+        /// The port.
+        port: u16,
+    },
     /// A connection that nothing names was let through.
     Needed {
         /// Host and port.
@@ -127,6 +132,7 @@ impl Once {
             Event::Refused(_)
                 | Event::Published { .. }
                 | Event::PortTaken { .. }
+                | Event::PortUndeclared { .. }
                 | Event::Unreachable { .. }
                 | Event::Needed { .. }
         );

@@ -63,6 +63,7 @@ fn attempt(level: Level) -> Result<(), StartError> {
         arguments: Vec::new(),
         variables: vec![("PATH".into(), "/usr/bin:/bin".into())],
         kept: Vec::new(),
+        ingress: None,
     };
     match start_with(
         &plan(&input),

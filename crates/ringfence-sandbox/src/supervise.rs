@@ -20,6 +20,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use crate::broker::{self, Broker, Factory, Lister, Teller};
 use crate::enforce::{self, Failed, Inside, Orders, Present, Program, SIGNALS};
+use crate::ingress::Inlet;
 use crate::level::Level;
 use crate::refusal::Event;
 use crate::sys::{self, Signals};
@@ -42,6 +43,8 @@ pub struct Command {
     pub variables: Vec<(OsString, OsString)>,
     /// Descriptors that it inherits besides the first three.
     pub kept: Vec<RawFd>,
+    /// The front that its ports are shown through; each is shown by itself where there is none.
+    pub ingress: Option<Inlet>,
 }
 
 /// How a run ended.
@@ -143,6 +146,13 @@ pub(crate) fn start_with(
     mut tell: Teller,
 ) -> Result<Ended, StartError> {
     let (wanted, required) = levels;
+    let ingress = command.ingress;
+    // Without a network of its own the program listens on the host's, and nothing can stand before it.
+    let required = if ingress.is_some() {
+        required.max(Level::NoPidns)
+    } else {
+        required
+    };
     let program = Program {
         program: command.program,
         arguments: command.arguments,
@@ -153,7 +163,10 @@ pub(crate) fn start_with(
     let present = Present::of(plan);
     loop {
         match Attempt::begin(plan, &program, &present, level) {
-            Ok(attempt) => return attempt.run(plan, level, &present.absent, streams, tell),
+            Ok(attempt) => {
+                let attempt = Attempt { ingress, ..attempt };
+                return attempt.run(plan, level, &present.absent, streams, tell);
+            }
             Err(error) if !error.is_of_machine() => return Err(error),
             Err(StartError::Step {
                 step,
@@ -200,6 +213,7 @@ struct Attempt {
     paths: Vec<(PathBuf, OwnedFd)>,
     services: Vec<OwnedFd>,
     filter: Option<OwnedFd>,
+    ingress: Option<Inlet>,
     /// Messages that came before the supervisor was ready for them.
     early: Vec<Message>,
 }
@@ -240,6 +254,7 @@ impl Attempt {
             paths: Vec::new(),
             services: Vec::new(),
             filter: None,
+            ingress: None,
             early: Vec::new(),
         };
         match attempt.receive(level) {
@@ -355,6 +370,9 @@ impl Attempt {
             tokio::time::sleep(SETTLED).await;
             sys::trim_memory();
         });
+        if let Some(inlet) = self.ingress {
+            broker.show_through(inlet);
+        }
         let locals = broker.serve(self.listeners);
         broker.serve_paths(self.paths);
         let mut services = self.services.into_iter();

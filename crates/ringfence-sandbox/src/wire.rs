@@ -1,4 +1,4 @@
-//! What supervisor and init say to each other: short messages on a socket that nobody else has, some with descriptors.
+//! What supervisor and init, and supervisor and front, say to each other: short messages on a socket that nobody else has, some with descriptors.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -49,6 +49,12 @@ pub(crate) enum Kind {
     AskSockets,
     /// To init: a socket that listens. Text: address and port.
     AskListener,
+    /// To the front: a socket that listens on the host's loopback. Number: the program's port.
+    Shown,
+    /// To the supervisor, from the front: a stream to the program. Number: the port; the answer goes to the descriptor.
+    AskStream,
+    /// To the front, answering [`Kind::AskStream`]. Number: an error's, or 0.
+    Stream,
 }
 
 impl Kind {
@@ -70,6 +76,9 @@ impl Kind {
             Self::AskStopped,
             Self::AskSockets,
             Self::AskListener,
+            Self::Shown,
+            Self::AskStream,
+            Self::Stream,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }

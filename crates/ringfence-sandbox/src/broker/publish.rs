@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, spawn_local};
 
+use super::ingress;
 use super::relay::{pass_streams, reason};
 use super::{Broker, Lister, Locals};
 use crate::enforce::local;
@@ -72,7 +73,7 @@ impl Factory {
     }
 
     /// A stream to an address of the inner network.
-    async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+    pub(super) async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let family = if address.is_ipv4() { 4 } else { 6 };
         let socket = self.ask(Kind::AskSockets, family, "1").await?;
         TcpSocket::from_std_stream(socket.into())
@@ -105,6 +106,7 @@ pub(crate) async fn keep(
     let Ok(outer) = Lister::here() else {
         return;
     };
+    spawn_local(ingress::serve(broker.clone(), factory.clone()));
     let mut ports = Ports {
         locals: locals
             .into_iter()
@@ -163,6 +165,9 @@ impl Ports {
             wanted.entry(address.port()).or_insert(*address);
         }
         self.published.retain(|port, _| wanted.contains_key(port));
+        if let Some(fronted) = self.broker.fronted() {
+            fronted.keep(|port| wanted.contains_key(&port));
+        }
         self.taken.retain(|port| wanted.contains_key(port));
         for (port, address) in wanted {
             let is_new = !self.published.contains_key(&port) && !self.taken.contains(&port);
@@ -184,25 +189,50 @@ impl Ports {
             self.broker.tell(Event::PortOfAnother { port, environment });
             return;
         }
-        let mut tasks = Vec::new();
-        for address in local(port) {
-            match TcpListener::bind(address).await {
-                Ok(listener) => {
-                    let sides = (self.broker.clone(), self.factory.clone());
-                    tasks.push(spawn_local(serve(sides, listener, target)));
-                }
-                // A machine without IPv6, or a port that somebody has on one of the two.
-                Err(_) if address.is_ipv6() => {}
-                Err(error) => {
-                    self.taken.insert(port);
-                    let reason = reason(&error);
-                    self.broker.tell(Event::PortTaken { port, reason });
-                    return;
-                }
+        let fronted = self.broker.fronted();
+        if fronted.is_some() && !self.broker.plan().ports.contains(&port) {
+            // It would be a way round the limits of those that are named.
+            self.taken.insert(port);
+            self.broker.tell(Event::PortUndeclared { port });
+            return;
+        }
+        let is_new = !fronted.is_some_and(|fronted| fronted.has(port));
+        let listeners = if is_new {
+            listeners(port).await
+        } else {
+            Ok(Vec::new())
+        };
+        let shown = listeners.and_then(|listeners| self.serve_at(port, listeners, target));
+        match shown {
+            Ok(served) => {
+                self.broker.tell(Event::Published { port });
+                self.published.insert(port, served);
+            }
+            Err(error) => {
+                self.taken.insert(port);
+                let reason = reason(&error);
+                self.broker.tell(Event::PortTaken { port, reason });
             }
         }
-        self.broker.tell(Event::Published { port });
-        self.published.insert(port, Served(tasks));
+    }
+
+    /// Serves the program's port on sockets of the host, or lets the front serve it.
+    fn serve_at(
+        &self,
+        port: u16,
+        listeners: Vec<TcpListener>,
+        target: SocketAddr,
+    ) -> io::Result<Served> {
+        if let Some(fronted) = self.broker.fronted() {
+            fronted.hand(port, listeners)?;
+            fronted.open(port, target);
+            return Ok(Served(Vec::new()));
+        }
+        let served = listeners.into_iter().map(|listener| {
+            let sides = (self.broker.clone(), self.factory.clone());
+            spawn_local(serve(sides, listener, target))
+        });
+        Ok(Served(served.collect()))
     }
 
     /// Serves inside what the environment names on the host's loopback, while somebody listens there.
@@ -237,6 +267,20 @@ impl Ports {
             }
         }
     }
+}
+
+/// Sockets that listen at a port of the host's loopback.
+async fn listeners(port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in local(port) {
+        match TcpListener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            // A machine without IPv6, or a port that somebody has on one of the two.
+            Err(_) if address.is_ipv6() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(listeners)
 }
 
 async fn serve((broker, factory): (Broker, Factory), listener: TcpListener, target: SocketAddr) {
