@@ -89,6 +89,34 @@ fn without(environment: &Environment, lower: bool, required: Level) -> Result<De
     })
 }
 
+/// The same where what comes in is limited: a program on the host's own network listens there by itself, and nothing can stand
+/// before it.
+pub(crate) fn with_front(demand: Demand, environment: &Environment) -> Result<Demand, Failure> {
+    if demand.wanted >= Level::NoPidns {
+        let required = demand.required.max(Level::NoPidns);
+        return Ok(Demand { required, ..demand });
+    }
+    let (name, wanted) = (&environment.name, demand.wanted);
+    let is_written = environment
+        .barrier
+        .as_ref()
+        .is_some_and(|(level, _)| level == "off" || Level::named(level) == Some(wanted));
+    let code = if is_written {
+        exit::REFUSED
+    } else {
+        exit::NOT_SET_UP
+    };
+    let message = format!(
+        "what comes in to `{name}` is limited, and a program under `{wanted}` listens on the host's own network, past the limits; nothing was started"
+    );
+    Err(Failure::error(code, message)
+        .hint(format!(
+            "start it with the barrier `{}`, or say `ingress = {{ in.{name} = \"none\" }}` in `[gateway]`",
+            Level::NoPidns
+        ))
+        .into())
+}
+
 fn too_weak(environment: &Environment, wanted: Level, required: Level) -> Failure {
     let message = format!(
         "`{}` requires the barrier `{required}`, and `{wanted}` is weaker; nothing was started",

@@ -2,6 +2,7 @@
 
 mod fault;
 mod flags;
+pub(crate) mod ingress;
 
 use std::sync::Arc;
 
@@ -129,6 +130,7 @@ pub(crate) fn config(
         ground.flags,
         &mut faults,
     );
+    let ingress = ingress::ingress(project, ground.environment, &mut faults);
     let config = Config {
         environment: ground.environment.name.clone(),
         production,
@@ -137,6 +139,7 @@ pub(crate) fn config(
         flags,
         callers,
         secrets: Patterns::new(secrets(ground)),
+        ingress,
         allowances: Allowances {
             no_limits: gateway.allows("no-limits"),
             full_records: gateway.allows("full-records"),

@@ -1,6 +1,7 @@
 //! What a gateway is started with: plain data, checked by [`refusals`] before anything listens.
 
 mod address;
+mod ingress;
 mod refusal;
 mod script;
 
@@ -13,6 +14,8 @@ use ringfence_flag::definition::FlagSet;
 use ringfence_secret::redact::Patterns;
 
 pub use address::{Address, AddressError, Upstream};
+pub(crate) use ingress::Client;
+pub use ingress::{Ingress, Network, NetworkError};
 pub use refusal::{Refused, refusals};
 pub use script::{Failure, Script, duration};
 
@@ -36,6 +39,8 @@ pub struct Config {
     pub callers: CallerKey,
     /// The environment's secrets, which no record may hold.
     pub secrets: Patterns,
+    /// What may come in at the program's ports.
+    pub ingress: Ingress,
     /// What a production gateway may do without, in the manifest's words.
     pub allowances: Allowances,
 }

@@ -7,6 +7,7 @@ mod account;
 mod body;
 mod flags;
 mod forward;
+mod ingress;
 mod relay;
 mod route;
 mod watch;
@@ -16,10 +17,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch as channel};
 
 use crate::config::Config;
@@ -29,8 +31,9 @@ use crate::limit::memory::Written;
 use crate::record::metrics::Metrics;
 use crate::record::writer::Recorder;
 use crate::upstream::Upstreams;
+pub use ingress::{Program, Waiting};
 pub use watch::Source;
-use worker::{Worker, Workers};
+use worker::{Accepted, Entry, Worker, Workers};
 
 /// A gateway that can be served.
 pub struct Gateway {
@@ -40,7 +43,10 @@ pub struct Gateway {
     recorder: Recorder,
     metrics: Metrics,
     requests: AtomicU64,
-    book: Option<Book>,
+    /// Locked while it is written, so that nobody ends in the middle of that.
+    book: Option<Mutex<Book>>,
+    /// The program that fronts stand before.
+    program: Option<Arc<dyn Program>>,
     /// The digest of the flags that are served.
     flags: channel::Sender<String>,
     /// A random number, so that two gateways do not give the same names to requests.
@@ -72,6 +78,7 @@ impl Gateway {
             metrics: Metrics::default(),
             requests: AtomicU64::new(0),
             book: None,
+            program: None,
         }
     }
 
@@ -81,7 +88,14 @@ impl Gateway {
         if let Store::Memory(memory) = &self.limits {
             memory.restore(windows);
         }
-        self.book = Some(book);
+        self.book = Some(Mutex::new(book));
+        self
+    }
+
+    /// The same, with fronts before a program's ports, which hold what comes in to the configuration's limits.
+    #[must_use]
+    pub fn before(mut self, program: Arc<dyn Program>) -> Self {
+        self.program = Some(program);
         self
     }
 
@@ -90,6 +104,7 @@ impl Gateway {
         let (Some(book), Store::Memory(memory)) = (&self.book, &self.limits) else {
             return;
         };
+        let book = book.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(windows) = memory.changed(memory.now())
             && book.write(&windows).is_err()
         {
@@ -199,18 +214,31 @@ async fn accept_all(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut fronts = fronts(gateway);
     loop {
         tokio::select! {
             accepted = accept(&listener, &places) => {
                 if let Some((stream, place)) = accepted {
-                    workers.take(stream, place);
+                    workers.take((stream, place, Entry::Own));
                 }
             }
+            Some(accepted) = fronts.recv() => workers.take(accepted),
             _ = hang_up.recv() => watch.reload(),
             _ = end.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         }
     }
+}
+
+/// Connections that come in at the program's ports, where it has any.
+fn fronts(gateway: &Gateway) -> Receiver<Accepted> {
+    /// Accepted and not yet handed on.
+    const WAITING: usize = 64;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    if let Some(program) = &gateway.program {
+        tokio::spawn(ingress::accept_all(Arc::clone(program), sender));
+    }
+    receiver
 }
 
 /// The next connection, when there is a place for it.

@@ -23,6 +23,9 @@ pub(crate) fn words(event: &Event, environment: &str, carried: &[Endpoint]) -> O
         Event::PortOfAnother { port, environment } => format!(
             "ringfence: the program's port {port} is not shown outside: 127.0.0.1:{port} is where `{environment}` looks for its own; use another port"
         ),
+        Event::PortUndeclared { port } => format!(
+            "ringfence: the program's port {port} is not shown outside: what comes in to `{environment}` is limited, and `ports` in ringfence.toml does not name it; to show it, within the limits: `ports = [{port}]`"
+        ),
         Event::Needed { .. } => return None,
         Event::Appeared { path } => format!("ringfence: {path} appeared, and was hidden"),
         Event::SetAside { path, now } => format!(

@@ -287,6 +287,9 @@ fn greet(config: &Config, environment: &Environment, bound: SocketAddr, output: 
         environment.tier,
         resources.join(" · ")
     ));
+    if !config.ingress.limits.is_empty() {
+        output.say("ringfence: what comes in is limited where `ringfence run` starts the program, and not by this gateway");
+    }
 }
 
 /// The files that a configuration was made from.

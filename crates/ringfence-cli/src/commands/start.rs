@@ -316,7 +316,10 @@ impl Start {
         }
         barrier::check_presets(&self.loaded, &self.environment)?;
         let agent = agent::detect(&command.program, &command.arguments, &ambient.host);
-        let demand = barrier::demand(wall, &self.environment, agent)?;
+        let mut demand = barrier::demand(wall, &self.environment, agent)?;
+        if self.is_fronted() {
+            demand = barrier::with_front(demand, &self.environment)?;
+        }
         if wall.explain {
             let plan = self.plan(command, wall, agent, ambient);
             let explained = Explained {
@@ -380,7 +383,19 @@ impl Start {
             .carrier
             .as_mut()
             .and_then(|carrier| carrier.ready.take());
-        ready.map_or(Ok(()), |ready| gateway::serve(ready, self, ambient, output))
+        let Some(ready) = ready else {
+            return Ok(());
+        };
+        let inlet = gateway::serve(ready, self, ambient, output)?;
+        if let Some(carrier) = &mut self.carrier {
+            carrier.inlet = inlet;
+        }
+        Ok(())
+    }
+
+    /// Whether the gateway stands before the program's ports.
+    fn is_fronted(&self) -> bool {
+        crate::gateway::ingress::written(&self.loaded.project, &self.environment).is_some()
     }
 
     /// The settings as the program gets them.

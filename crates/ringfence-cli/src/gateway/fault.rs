@@ -1,7 +1,7 @@
 //! What is wrong with a resource that the gateway is to serve, in words.
 
 use ringfence_diagnostic::{Diagnostic, Place};
-use ringfence_gateway::config::{AddressError, Refused};
+use ringfence_gateway::config::{AddressError, NetworkError, Refused};
 use ringfence_gateway::key::KeyError;
 use ringfence_gateway::limit::rule::RuleError;
 use ringfence_model::environment::Environment;
@@ -93,6 +93,20 @@ pub(super) fn no_limit(error: &RuleError, place: Place) -> Diagnostic {
         .at(place, "these limits")
         .because(NOT_SERVED)
         .help("write `AMOUNT requests|tokens/s|min|h|day|month`, `AMOUNT concurrent` or `AMOUNT usd/h|day|month`, then `per caller`, `per model` or `burst N`, separated by commas; or `none`")
+}
+
+pub(super) fn no_inbound_limit(error: &RuleError, place: Place) -> Diagnostic {
+    Diagnostic::error("invalid-limit", error.to_string())
+        .at(place, "these limits")
+        .because("the program's ports would be shown without them")
+        .help("write `AMOUNT requests/s|min|h|day|month` or `AMOUNT concurrent`, then `per client` or `burst N`, separated by commas; or `none`")
+}
+
+pub(super) fn no_proxy(error: &NetworkError, place: Place) -> Diagnostic {
+    Diagnostic::error("invalid-proxy", error.to_string())
+        .at(place, "here")
+        .because("clients behind it could not be told apart, or anybody could be somebody else")
+        .help("write the proxy's own address, such as `127.0.0.1`, or its network, such as `10.0.0.0/8`")
 }
 
 pub(super) fn no_duration(written: &str, place: Place) -> Diagnostic {

@@ -13,6 +13,7 @@
 )]
 
 mod clients;
+mod ingress;
 mod run;
 mod run_refused;
 mod running;

@@ -57,6 +57,7 @@ fn config(production: bool, resources: Vec<Resource>) -> Config {
         flags: no_flags(),
         callers: CallerKey::derived(b"secret", "p", "here"),
         secrets: Patterns::new([]),
+        ingress: Ingress::default(),
         allowances: Allowances::default(),
     }
 }

@@ -25,7 +25,12 @@ pub(super) enum State {
         length: u64,
     },
     /// What was used in the window that began then.
-    Window { start: u64, used: u64 },
+    Window {
+        start: u64,
+        /// From when on it is nothing any more; of one that was put back, the latest moment that this can be.
+        end: u64,
+        used: u64,
+    },
     /// Requests under way.
     Held(u64),
 }
@@ -38,7 +43,11 @@ impl State {
                 limit: 1,
                 length: 0,
             },
-            Period::Calendar(_) => Self::Window { start: 0, used: 0 },
+            Period::Calendar(_) => Self::Window {
+                start: 0,
+                end: 0,
+                used: 0,
+            },
             Period::Held => Self::Held(0),
         }
     }
@@ -95,7 +104,11 @@ impl State {
             let wait = (claim.cost <= limit).then(|| Duration::from_secs(end - now.unix));
             return Err(denied(claim, limit, limit.saturating_sub(used), wait));
         }
-        Ok(Self::Window { start, used: after })
+        Ok(Self::Window {
+            start,
+            end,
+            used: after,
+        })
     }
 
     /// The state after it has come out that `actual` was used where `reserved` was taken from the window at `start`.
@@ -113,7 +126,7 @@ impl State {
                 }
             }
             Period::Calendar(calendar) => {
-                let (start, _) = calendar.window(now.unix);
+                let (start, end) = calendar.window(now.unix);
                 let used = self.used_in(start);
                 // What was reserved in a window that is over is nothing to this one.
                 let reserved = if start == taken_in {
@@ -122,7 +135,7 @@ impl State {
                     actual.min(claim.cost)
                 };
                 let used = used.saturating_add(actual).saturating_sub(reserved);
-                Self::Window { start, used }
+                Self::Window { start, end, used }
             }
             Period::Held => Self::Held(self.held().saturating_sub(1)),
         }
@@ -156,7 +169,7 @@ impl State {
     pub(super) const fn is_empty(self, now: Now) -> bool {
         match self {
             Self::Rolling { empty_at, .. } => empty_at <= now.steady,
-            Self::Window { used, .. } => used == 0,
+            Self::Window { end, used, .. } => used == 0 || end <= now.unix,
             Self::Held(held) => held == 0,
         }
     }
@@ -184,7 +197,7 @@ impl State {
 
     const fn used_in(self, window: u64) -> u64 {
         match self {
-            Self::Window { start, used } if start == window => used,
+            Self::Window { start, used, .. } if start == window => used,
             _ => 0,
         }
     }

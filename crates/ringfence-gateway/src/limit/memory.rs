@@ -101,12 +101,11 @@ impl Memory {
         if !std::mem::take(&mut buckets.is_dirty) {
             return None;
         }
-        let oldest = now.unix.saturating_sub(LONGEST);
         let windows = buckets
             .states
             .iter()
             .filter_map(|(key, state)| match state {
-                State::Window { start, used } if *start >= oldest => Some(Written {
+                State::Window { start, end, used } if *end > now.unix => Some(Written {
                     key: key.clone(),
                     start: *start,
                     used: *used,
@@ -120,9 +119,16 @@ impl Memory {
     pub fn restore(&self, written: Vec<Written>) {
         let mut buckets = self.buckets();
         for Written { key, start, used } in written {
-            let state = State::Window { start, used };
+            let end = start.saturating_add(LONGEST);
+            let state = State::Window { start, end, used };
             buckets.states.entry(key).or_insert(state);
         }
+    }
+
+    /// How many buckets are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.buckets().states.len()
     }
 
     fn buckets(&self) -> MutexGuard<'_, Buckets> {

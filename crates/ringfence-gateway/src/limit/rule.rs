@@ -18,7 +18,7 @@ pub struct Rule {
     pub limit: u64,
     /// Which period.
     pub period: Period,
-    /// Whether each caller has a bucket.
+    /// Whether each caller has a bucket; of what comes in, each client.
     pub per_caller: bool,
     /// Whether each model has one.
     pub per_model: bool,
@@ -65,6 +65,21 @@ pub enum RuleError {
     /// Two rules for one thing.
     #[error("`{0}` and `{1}` limit the same")]
     Twice(String, String),
+    /// A rule that needs what a request that comes in does not have.
+    #[error("`{0}` cannot limit what comes in: {1}")]
+    Inbound(String, &'static str),
+    /// A rule that needs what a request that goes out does not have.
+    #[error("`{0}` cannot limit what goes out: it has callers, not clients")]
+    Outbound(String),
+}
+
+/// What a list of limits is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Traffic {
+    /// Calls of upstreams: in production a burst of requests is a sixth of the limit.
+    Out { production: bool },
+    /// Requests to the program.
+    In,
 }
 
 const MOST: u64 = 1_000_000_000_000;
@@ -76,12 +91,25 @@ const CURRENCIES: &[&str] = &["usd", "eur", "gbp", "chf", "jpy", "cny", "inr"];
 /// # Errors
 /// Where a rule does not read as one, or two limit the same.
 pub fn parse(text: &str, production: bool) -> Result<Vec<Arc<Rule>>, RuleError> {
+    rules(text, Traffic::Out { production })
+}
+
+/// Reads a list of limits for what comes in: requests and concurrent ones, `per client` or together. A burst is the whole limit
+/// where none is written, because a page asks for many things at once.
+///
+/// # Errors
+/// Where a rule does not read as one, two limit the same, or one counts what a request that comes in does not have.
+pub fn parse_inbound(text: &str) -> Result<Vec<Arc<Rule>>, RuleError> {
+    rules(text, Traffic::In)
+}
+
+fn rules(text: &str, traffic: Traffic) -> Result<Vec<Arc<Rule>>, RuleError> {
     if text.trim() == "none" {
         return Ok(Vec::new());
     }
     let mut rules: Vec<Arc<Rule>> = Vec::new();
     for part in text.split(',') {
-        let rule = rule(part.trim(), production)?;
+        let rule = rule(part.trim(), traffic)?;
         let same = |other: &&Arc<Rule>| {
             (&other.name, other.per_caller, other.per_model)
                 == (&rule.name, rule.per_caller, rule.per_model)
@@ -94,7 +122,7 @@ pub fn parse(text: &str, production: bool) -> Result<Vec<Arc<Rule>>, RuleError> 
     Ok(rules)
 }
 
-fn rule(text: &str, production: bool) -> Result<Rule, RuleError> {
+fn rule(text: &str, traffic: Traffic) -> Result<Rule, RuleError> {
     let unreadable = || RuleError::Unreadable(text.to_owned());
     let mut words = text.split_whitespace();
     let amount = words.next().ok_or_else(unreadable)?;
@@ -105,12 +133,14 @@ fn rule(text: &str, production: bool) -> Result<Rule, RuleError> {
     };
     let (unit, word) = unit_named(unit).ok_or_else(unreadable)?;
     let limit = number(amount, unit).ok_or_else(unreadable)?;
-    let (burst, per_caller, per_model) = scope(words, unit).ok_or_else(unreadable)?;
+    let scope = scope(words, unit).ok_or_else(unreadable)?;
+    check_traffic(text, unit, &scope, traffic)?;
+    let burst = scope.burst;
     if !(1..=MOST).contains(&limit) || burst.is_some_and(|burst| !(1..=limit).contains(&burst)) {
         return Err(RuleError::Amount(text.to_owned()));
     }
     let usual = match unit {
-        Unit::Requests if production => (limit / 6).max(1),
+        Unit::Requests if traffic == (Traffic::Out { production: true }) => (limit / 6).max(1),
         _ => limit,
     };
     let (period, suffix) = match (unit, period) {
@@ -129,8 +159,8 @@ fn rule(text: &str, production: bool) -> Result<Rule, RuleError> {
         unit,
         limit,
         period,
-        per_caller,
-        per_model,
+        per_caller: scope.caller || scope.client,
+        per_model: scope.model,
     })
 }
 
@@ -161,21 +191,45 @@ fn period_named(word: &str, unit: Unit, burst: u64) -> Option<(Period, &'static 
     })
 }
 
-/// What follows: `per caller`, `per model`, `per caller and model`, `burst N`, each at most once.
-fn scope<'a>(
-    mut words: impl Iterator<Item = &'a str>,
-    unit: Unit,
-) -> Option<(Option<u64>, bool, bool)> {
-    let (mut burst, mut caller, mut model) = (None, false, false);
+/// What follows the amount.
+#[derive(Default)]
+struct Scope {
+    burst: Option<u64>,
+    caller: bool,
+    model: bool,
+    client: bool,
+}
+
+/// `per caller`, `per model`, `per caller and model`, `per client`, `burst N`, each at most once.
+fn scope<'a>(mut words: impl Iterator<Item = &'a str>, unit: Unit) -> Option<Scope> {
+    let mut scope = Scope::default();
     while let Some(word) = words.next() {
         match (word, words.next()?) {
-            ("per" | "and", "caller") if !caller => caller = true,
-            ("per" | "and", "model") if !model => model = true,
-            ("burst", amount) if burst.is_none() => burst = Some(number(amount, unit)?),
+            ("per" | "and", "caller") if !scope.caller => scope.caller = true,
+            ("per" | "and", "model") if !scope.model => scope.model = true,
+            ("per", "client") if !scope.client => scope.client = true,
+            ("burst", amount) if scope.burst.is_none() => {
+                scope.burst = Some(number(amount, unit)?);
+            }
             _ => return None,
         }
     }
-    Some((burst, caller, model))
+    Some(scope)
+}
+
+/// Refuses what the traffic does not have.
+fn check_traffic(text: &str, unit: Unit, scope: &Scope, traffic: Traffic) -> Result<(), RuleError> {
+    let inbound = |why| Err(RuleError::Inbound(text.to_owned(), why));
+    match traffic {
+        Traffic::Out { .. } if scope.client => Err(RuleError::Outbound(text.to_owned())),
+        Traffic::In if matches!(unit, Unit::Tokens | Unit::Money) => {
+            inbound("a request to the program has neither tokens nor a price")
+        }
+        Traffic::In if scope.caller || scope.model => {
+            inbound("it has clients, and neither callers nor models")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A whole number with `k` or `M`; money in millionths, with a fraction.

@@ -1,5 +1,5 @@
 use super::memory::{Memory, Now, Written};
-use super::rule::{Period, RuleError, parse};
+use super::rule::{Period, RuleError, parse, parse_inbound};
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -116,6 +116,47 @@ fn what_is_no_limit_is_refused() {
         Err(RuleError::Twice(..))
     ));
     assert!(parse("1 requests/min, 2 requests/min per caller", true).is_ok());
+}
+
+#[test]
+fn what_comes_in_has_clients_and_no_tokens() {
+    let rules = parse_inbound("60 requests/min per client, 20 concurrent").unwrap();
+    let told = |rule: &Arc<Rule>| (rule.name.clone(), rule.limit, rule.per_caller, rule.period);
+    let burst = Period::Rolling {
+        length: Duration::from_secs(60),
+        burst: 60,
+    };
+    assert_eq!(
+        rules.iter().map(told).collect::<Vec<_>>(),
+        [
+            ("requests/min".to_owned(), 60, true, burst),
+            ("concurrent".to_owned(), 20, false, Period::Held),
+        ],
+        "the whole limit at once, also in production"
+    );
+    assert_eq!(parse_inbound("none"), Ok(Vec::new()));
+    for (text, why) in [
+        ("100k tokens/min", "neither tokens nor a price"),
+        ("5 usd/day per client", "neither tokens nor a price"),
+        ("60 requests/min per caller", "neither callers nor models"),
+        ("60 requests/min per model", "neither callers nor models"),
+    ] {
+        let error = parse_inbound(text).unwrap_err();
+        assert!(matches!(error, RuleError::Inbound(..)), "{text}");
+        let told = error.to_string();
+        assert!(told.contains(text) && told.contains(why), "{told}");
+    }
+    let text = "60 requests/min per client";
+    assert_eq!(parse(text, true), Err(RuleError::Outbound(text.to_owned())));
+    for bad in [
+        "60 requests/min and client",
+        "60 requests/min per client per client",
+    ] {
+        assert_eq!(
+            parse_inbound(bad),
+            Err(RuleError::Unreadable(bad.to_owned()))
+        );
+    }
 }
 
 #[test]
@@ -315,6 +356,26 @@ fn windows_are_written_down_and_put_back() {
         take(&next, "100 tokens/day", 0, at(5)).unwrap().standings[0].remaining,
         70
     );
+}
+
+#[test]
+fn what_is_over_is_forgotten() {
+    let memory = Memory::default();
+    let day = |number: u64| at(number * 86_400);
+    for client in 0..3_000_u32 {
+        let name: &'static str = client.to_string().leak();
+        let claims = claims("9 requests/day per caller", demand(name, "", 0, 0));
+        memory.take(claims, day(u64::from(client / 1_500))).unwrap();
+    }
+    let written = memory.changed(day(1)).unwrap();
+    assert_eq!(written.len(), 1_500, "yesterday's are nothing any more");
+    memory.restore(written);
+    for client in 0..3_000_u32 {
+        let name: &'static str = (client + 10_000).to_string().leak();
+        let claims = claims("9 requests/day per caller", demand(name, "", 0, 0));
+        memory.take(claims, day(2)).unwrap();
+    }
+    assert!(memory.len() < 5_000, "{} are kept", memory.len());
 }
 
 #[test]

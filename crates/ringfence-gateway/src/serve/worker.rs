@@ -10,10 +10,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{Gateway, route};
+use super::{Gateway, ingress, route};
 use crate::answer::{Body, BodyError};
 use crate::upstream::Clients;
 
@@ -28,12 +28,21 @@ pub(super) struct Worker {
     pub(super) clients: Arc<Clients>,
 }
 
-/// A connection, and its place among the connections; the place is free when it is dropped.
-type Connection = (TcpStream, OwnedSemaphorePermit);
+/// A connection, its place among the connections, which is free when it is dropped, and where it came in.
+pub(super) type Accepted = (TcpStream, OwnedSemaphorePermit, Entry);
+
+/// Where a connection came in.
+#[derive(Clone, Copy)]
+pub(super) enum Entry {
+    /// At the gateway's own address.
+    Own,
+    /// At a port of the program's.
+    Program(u16),
+}
 
 /// All threads; connections are handed out in turn.
 pub(super) struct Workers {
-    senders: Vec<UnboundedSender<Connection>>,
+    senders: Vec<UnboundedSender<Accepted>>,
     threads: Vec<JoinHandle<()>>,
     next: usize,
 }
@@ -68,11 +77,11 @@ impl Workers {
         Ok(workers)
     }
 
-    pub(super) fn take(&mut self, stream: TcpStream, place: OwnedSemaphorePermit) {
+    pub(super) fn take(&mut self, accepted: Accepted) {
         self.next = (self.next + 1) % self.senders.len().max(1);
         if let Some(sender) = self.senders.get(self.next) {
             // A thread ends when its sender is gone, and not before.
-            let _ = sender.send((stream, place));
+            let _ = sender.send(accepted);
         }
     }
 
@@ -86,21 +95,33 @@ impl Workers {
     }
 }
 
-async fn work(worker: &Arc<Worker>, mut streams: UnboundedReceiver<Connection>, grace: Duration) {
+async fn work(worker: &Arc<Worker>, mut streams: UnboundedReceiver<Accepted>, grace: Duration) {
     let graceful = GracefulShutdown::new();
-    while let Some((stream, place)) = streams.recv().await {
+    let (ending, fronts) = watch::channel(false);
+    while let Some((stream, place, entry)) = streams.recv().await {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
             continue;
         };
-        let connection = graceful.watch(connection(worker, stream));
-        tokio::spawn(async move {
-            // A connection that broke has nobody left to tell.
-            let _ = connection.await;
-            drop(place);
-        });
+        match entry {
+            Entry::Own => {
+                let connection = graceful.watch(connection(worker, stream));
+                tokio::spawn(async move {
+                    // A connection that broke has nobody left to tell.
+                    let _ = connection.await;
+                    drop(place);
+                });
+            }
+            Entry::Program(port) => {
+                let held = (place, fronts.clone());
+                tokio::spawn(ingress::serve(Arc::clone(worker), stream, port, held));
+            }
+        }
     }
+    drop(fronts);
+    ending.send_replace(true);
+    let all = async { tokio::join!(graceful.shutdown(), ending.closed()) };
     // What is not done by then is cut off.
-    let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(grace, all).await;
 }
 
 /// Answers the requests of one connection.

@@ -9,6 +9,8 @@
 mod beside;
 mod flags;
 mod forward;
+mod ingress;
+mod limits;
 mod models;
 mod redis;
 mod reload;

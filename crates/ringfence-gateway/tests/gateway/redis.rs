@@ -1,5 +1,6 @@
 //! Several gateways on one Redis: a real one, started for each test.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use ringfence_gateway::limit::redis::{Redis, RedisError, Server, WhenLost};
 use crate::upstream::{Upstream, response, say};
 use crate::world::{Api, World, eventually};
 
-struct Running {
+pub(crate) struct Running {
     child: Child,
     port: u16,
     _folder: tempfile::TempDir,
@@ -23,7 +24,7 @@ impl Running {
         clippy::print_stderr,
         reason = "tests start processes"
     )]
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -63,7 +64,22 @@ impl Running {
         Some(running)
     }
 
-    fn store(&self, environment: &str, when_lost: WhenLost) -> Result<Redis, RedisError> {
+    /// Forgets everything in it.
+    pub(crate) fn clear(&self) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .write_all(b"AUTH \"p@ss word\"\r\nFLUSHALL\r\nQUIT\r\n")
+            .unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert_eq!(answers, "+OK\r\n+OK\r\n+OK\r\n");
+    }
+
+    pub(crate) fn store(
+        &self,
+        environment: &str,
+        when_lost: WhenLost,
+    ) -> Result<Redis, RedisError> {
         let server =
             Server::parse(&format!("redis://:p%40ss%20word@127.0.0.1:{}/2", self.port)).unwrap();
         Redis::connect(server, environment, when_lost)

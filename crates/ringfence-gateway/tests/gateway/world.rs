@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ringfence_flag::definition::{Environment, FlagFile, Sources, build};
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{
-    Allowances, Config, Kind, Level, Price, Resource, Target, Upstream, refusals,
+    Allowances, Config, Ingress, Kind, Level, Price, Resource, Target, Upstream, refusals,
 };
 use ringfence_gateway::key::{InjectedKey, Scrubber};
 use ringfence_gateway::limit::memory::Memory;
@@ -122,6 +122,7 @@ pub(crate) fn with_flags(generation: u64, apis: &[Api], flags: &str) -> Config {
         resources: apis.iter().map(Api::resource).collect(),
         flags,
         callers: callers("dev"),
+        ingress: Ingress::default(),
         secrets: Patterns::new([("KEY", KEY), ("PASSWORD", "correct-Horse9battery")]),
         allowances: Allowances::default(),
     };
@@ -173,11 +174,20 @@ impl World {
     }
 
     pub(crate) fn with(apis: &[Api], store: Store) -> Self {
+        Self::serving(config(1, apis), store, |gateway| gateway)
+    }
+
+    /// The same with anything, and with what is `added` to the gateway.
+    pub(crate) fn serving(
+        config: Config,
+        store: Store,
+        added: impl FnOnce(Gateway) -> Gateway,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let records = Arc::new(Mutex::new(Vec::new()));
         let recorder = Recorder::start(Box::new(Shared(Arc::clone(&records))));
-        let gateway = Gateway::new(config(1, apis), recorder, store);
+        let gateway = added(Gateway::new(config, recorder, store));
         let (configs, handed) = channel();
         std::thread::spawn(move || {
             serve::run(listener, gateway, Box::new(Handed(handed, Vec::new()))).unwrap();
@@ -199,6 +209,11 @@ impl World {
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
         let mut stream = self.open(method, path, headers, body);
         Answer::read(&mut stream)
+    }
+
+    /// The counts.
+    pub(crate) fn metrics(&self) -> String {
+        self.send("GET", "/-/metrics", &[], b"").body
     }
 
     /// Sends a request with the token, and leaves the answer to the caller.

@@ -36,6 +36,9 @@ struct Record<'a> {
     agent: Option<&'static str>,
     /// What the gateway carries that is started with the program.
     gateway: Option<Vec<CarriedRecord<'a>>>,
+    /// The limits of what comes in at the ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ingress: Option<&'a str>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -57,6 +60,7 @@ pub(super) fn print(
             required: demand.required.name(),
             agent: agent.map(|agent| agent.name),
             gateway: carrier.map(|carrier| carrier.rows.iter().map(record).collect()),
+            ingress: carrier.and_then(|carrier| carrier.ingress.as_deref()),
             plan,
         });
     }
@@ -117,6 +121,17 @@ fn record(row: &Row) -> CarriedRecord<'_> {
 
 /// What is reached through the gateway, and what is therefore not reached by the program.
 fn gateway(carrier: &Carrier, plan: &Plan, page: &mut String) {
+    if let Some(limits) = &carrier.ingress {
+        let ports: Vec<String> = plan.ports.iter().map(u16::to_string).collect();
+        let ports = match ports.is_empty() {
+            true => "none is shown, because `ports` names none".to_owned(),
+            false => ports.join(", "),
+        };
+        page.push_str(&format!("ports        {ports}; within {limits}\n"));
+    }
+    if carrier.rows.is_empty() && carrier.variables.is_empty() {
+        return;
+    }
     page.push_str("gateway      started with it, on a free port; the program gets it in the place of these settings\n");
     for row in &carrier.rows {
         let settings: Vec<&str> = [&row.setting]

@@ -7,6 +7,8 @@
 mod served;
 
 #[cfg(target_os = "linux")]
+pub(super) use ringfence_sandbox::ingress::Inlet;
+#[cfg(target_os = "linux")]
 pub(super) use served::serve;
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -49,6 +51,10 @@ pub(super) struct Carrier {
     pub(super) variables: Vec<(&'static str, String)>,
     /// What is carried.
     pub(super) rows: Vec<Row>,
+    /// The limits of what comes in, as they are written.
+    pub(super) ingress: Option<String>,
+    /// Where the program's ports are handed to what counts, once that is started.
+    pub(super) inlet: Option<Inlet>,
     port: u16,
     /// What is to be served; nothing where it is only explained.
     pub(super) ready: Option<Ready>,
@@ -84,8 +90,14 @@ impl Carrier {
         let Some((services, has_flags)) = wanted(start)? else {
             return Ok(None);
         };
+        let ingress = gateway::ingress::written(&loaded.project, environment);
         let (ready, base, token) = match outer(&services, environment, &ambient.host) {
-            Some((base, token)) => (None, base, token),
+            Some((base, token)) => {
+                // What comes in is counted by nobody else's word.
+                let is_needed = ingress.is_some() && !is_explained;
+                let own = is_needed.then(|| Ready::of(start)).transpose()?;
+                (own.map(|(ready, _)| ready), base, token)
+            }
             None if is_explained => (None, format!("{LOOPBACK}0"), String::new()),
             None => {
                 let (ready, token) = Ready::of(start)?;
@@ -101,6 +113,8 @@ impl Carrier {
             resolution: loaded.resolve(environment, &ambient.host, &told),
             variables: variables(has_flags, start, base, &token),
             rows: services.iter().map(|service| row(service, start)).collect(),
+            ingress: ingress.map(str::to_owned),
+            inlet: None,
             port: port.unwrap_or(0),
             ready,
         };
@@ -155,8 +169,11 @@ impl Carrier {
         carried.collect()
     }
 
-    /// Lets the program reach its gateway.
+    /// Lets the program reach its gateway, where it has anything to ask it for.
     pub(super) fn open(&self, plan: &mut Plan) {
+        if self.rows.is_empty() && self.variables.is_empty() {
+            return;
+        }
         let is_known = plan
             .endpoints
             .iter()
@@ -178,15 +195,20 @@ impl Carrier {
     }
 }
 
-/// What a gateway of this program would carry, and whether there are flags; nothing where none is to be started.
+/// What a gateway of this program would carry, and whether there are flags; nothing where none is to be started. Refused where none is, and
+/// what comes in is limited.
 pub(super) fn wanted(start: &Start) -> Result<Option<(Vec<&Service>, bool)>, Failure> {
     let project = &start.loaded.project;
+    let is_limited = start.is_fronted();
     if !project.gateway.starts(&start.environment) {
-        return Ok(None);
+        return match is_limited {
+            true => Err(not_limited(&start.environment)),
+            false => Ok(None),
+        };
     }
     let has_flags = !project.flags.is_empty() || command::flags_file(&start.loaded)?.is_some();
     let services: Vec<&Service> = gateway::carried(project, &start.resolution).collect();
-    let is_any = has_flags || !services.is_empty();
+    let is_any = has_flags || !services.is_empty() || is_limited;
     Ok(is_any.then_some((services, has_flags)))
 }
 
@@ -328,8 +350,10 @@ fn config(
         flags: flags.as_deref(),
         extent: Extent::Carried,
     };
+    let is_limited = gateway::ingress::written(&loaded.project, environment).is_some();
     gateway::config(ground, callers, generation).map_err(|mut faults| {
-        if let Some(last) = faults.pop() {
+        // Where what comes in is limited there is no start without a gateway.
+        if let Some(last) = faults.pop_if(|_| !is_limited) {
             faults.push(last.help(format!(
                 "or start `{}` without a gateway: `start = {{ default = true, in.{} = false }}` in `[gateway]`; the program then gets addresses and keys as they are",
                 environment.name, environment.name
@@ -346,8 +370,22 @@ pub(super) fn serve(
     _: &Start,
     _: &Ambient,
     _: &mut crate::output::Output,
-) -> Result<(), Failure> {
-    Ok(())
+) -> Result<Option<Inlet>, Failure> {
+    Ok(None)
+}
+
+/// Nor is there anything to hand ports to.
+#[cfg(not(target_os = "linux"))]
+pub(super) enum Inlet {}
+
+fn not_limited(environment: &Environment) -> Failure {
+    let name = &environment.name;
+    let message = format!(
+        "what comes in to `{name}` is limited, and `start = false` leaves out the gateway that counts; nothing was started"
+    );
+    Failure::error(exit::REFUSED, message)
+        .hint(format!("say `start = {{ default = false, in.{name} = true }}`, or `ingress = {{ in.{name} = \"none\" }}`, in `[gateway]`"))
+        .into()
 }
 
 fn copied(key: &str, name: &str) -> Diagnostic {

@@ -46,6 +46,10 @@ pub(super) fn start(
             .chain(&start.files)
             .map(AsRawFd::as_raw_fd)
             .collect(),
+        ingress: start
+            .carrier
+            .as_mut()
+            .and_then(|carrier| carrier.inlet.take()),
     };
     let tell = teller(&start, plan, wall, ambient);
     match ringfence_sandbox::start(plan, sandboxed, (demand.wanted, weakest), tell) {
@@ -167,8 +171,13 @@ fn say_end(events: &[Event], plan: &Plan, wall: &Wall, output: &mut Output) {
 #[cfg(target_os = "linux")]
 fn not_built(start: &Start, error: &ringfence_sandbox::StartError, demand: Demand) -> Failure {
     let obstacle = ringfence_sandbox::status::obstacle(error, demand.wanted);
+    let why = if start.is_fronted() {
+        ", and without it what comes in would not be limited"
+    } else {
+        ""
+    };
     let message = format!(
-        "the barrier `{}` of `{}` cannot be built here; nothing was started",
+        "the barrier `{}` of `{}` cannot be built here{why}; nothing was started",
         demand.required.max(Level::NetworkOnly),
         start.name
     );

@@ -1,7 +1,9 @@
 //! What the gateway of a program keeps, and how its configuration changes while the program runs.
 
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringfence_diagnostic::render::without_controls;
@@ -11,8 +13,9 @@ use ringfence_gateway::limit::book::{Book, BookError};
 use ringfence_gateway::limit::memory::Written;
 use ringfence_gateway::limit::rule::{Period, Rule};
 use ringfence_gateway::record::writer::Recorder;
-use ringfence_gateway::serve::{Gateway, Source, run_for};
+use ringfence_gateway::serve::{Gateway, Program, Source, Waiting, run_for};
 use ringfence_sandbox::beside::{Life, beside};
+use ringfence_sandbox::ingress::{self, Inlet};
 use ringfence_secret::fingerprint::Key;
 
 use super::super::{Start, open};
@@ -29,7 +32,7 @@ pub(in super::super) fn serve(
     start: &Start,
     ambient: &Ambient,
     output: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<Option<Inlet>, Failure> {
     let Ready {
         listener,
         mut config,
@@ -47,7 +50,9 @@ pub(in super::super) fn serve(
     };
     closed.apply(&mut config);
     let records = records(&config, start, ambient, output);
+    let (inlet, front) = front(&config)?;
     let source = Reloading {
+        is_fronted: front.is_some(),
         selection: start.selection.clone(),
         ambient: ambient.clone(),
         files: Files::around_program(loaded, environment),
@@ -60,6 +65,9 @@ pub(in super::super) fn serve(
         if let Some((book, windows)) = budgets {
             gateway = gateway.with_book(book, windows);
         }
+        if let Some(front) = front {
+            gateway = gateway.before(Arc::new(front));
+        }
         match run_for(listener, gateway, Box::new(source), move || life.wait()) {
             Ok(()) => exit::FINE,
             Err(error) => {
@@ -69,14 +77,38 @@ pub(in super::super) fn serve(
         }
     };
     beside(serve).map_err(|error| {
-        Failure::error(
-            exit::NOT_SET_UP,
-            "the gateway cannot be started; nothing was started",
-        )
-        .caused_by(error)
-        .hint("say `start = false` in `[gateway]` to start none")
-        .into()
-    })
+        let message = "the gateway cannot be started; nothing was started";
+        Failure::error(exit::NOT_SET_UP, message)
+            .caused_by(error)
+            .hint("say `start = false` in `[gateway]` to start none")
+    })?;
+    Ok(inlet)
+}
+
+/// What stands before the program's ports, and where they are handed to it; neither where nothing is limited.
+fn front(config: &Config) -> Result<(Option<Inlet>, Option<Fronted>), Failure> {
+    if config.ingress.limits.is_empty() {
+        return Ok((None, None));
+    }
+    let (inlet, front) = ingress::pair().map_err(|error| {
+        let message =
+            "what comes in cannot be handed to the gateway that counts it; nothing was started";
+        Failure::error(exit::NOT_SET_UP, message).caused_by(error)
+    })?;
+    Ok((Some(inlet), Some(Fronted(front))))
+}
+
+/// The program, as the run hands it to its gateway.
+struct Fronted(ingress::Front);
+
+impl Program for Fronted {
+    fn shown(&self) -> Waiting<'_, Option<(u16, TcpListener)>> {
+        Box::pin(self.0.shown())
+    }
+
+    fn connect(&self, port: u16) -> Waiting<'_, std::io::Result<TcpStream>> {
+        Box::pin(self.0.connect(port))
+    }
 }
 
 /// A line among those of `run`.
@@ -105,6 +137,12 @@ impl Closed {
                 resource.upstream = Upstream::Closed(why);
             }
         }
+        let why = self
+            .budgets
+            .as_ref()
+            .filter(|_| config.ingress.limits.iter().any(|rule| is_budget(rule)));
+        config.ingress.closed =
+            why.map(|why| format!("what comes in is closed in this run: {why}"));
     }
 }
 
@@ -136,7 +174,8 @@ fn budgets(
     let mut rules = config
         .resources
         .iter()
-        .flat_map(|resource| &resource.limits);
+        .flat_map(|resource| &resource.limits)
+        .chain(&config.ingress.limits);
     if !rules.any(|rule| is_budget(rule)) {
         let why = "its budget was declared after the program was started; start it anew";
         return (None, Some(why.to_owned()));
@@ -209,6 +248,8 @@ struct Reloading {
     files: Files,
     token_key: Key,
     closed: Closed,
+    /// Whether it stands before the program's ports.
+    is_fronted: bool,
     /// Whether something was refused since the last that was taken.
     has_complained: bool,
 }
@@ -221,6 +262,13 @@ impl Reloading {
         let callers = callers(&self.token_key, environment);
         let (resolution, made) = (&opened.resolution, (callers, generation));
         let mut config = config(loaded, environment, resolution, made)?;
+        if !self.is_fronted && !config.ingress.limits.is_empty() {
+            let message = format!(
+                "what comes in to `{}` was not limited when the program was started: start it anew",
+                environment.name
+            );
+            return Err(Failure::error(exit::REFUSED, message).into());
+        }
         self.closed.apply(&mut config);
         Ok(config)
     }
