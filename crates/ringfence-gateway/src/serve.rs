@@ -5,6 +5,7 @@
 
 mod account;
 mod body;
+mod connection;
 mod flags;
 mod forward;
 mod relay;

@@ -38,10 +38,11 @@ pub(crate) struct Clients {
 }
 
 /// A request to an upstream.
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     /// Below the upstream's base.
-    pub(crate) path_and_query: String,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
 }
@@ -109,10 +110,10 @@ impl Upstreams {
         &self,
         clients: &Clients,
         resource: &Resource,
-        mut call: Call,
+        mut call: Call<'_>,
     ) -> Result<Response<Body>, CallError> {
         match &resource.upstream {
-            Upstream::Mock(script) => Ok(mock::answer(script, call).await),
+            Upstream::Mock(script) => Ok(Box::pin(mock::answer(script, call)).await),
             Upstream::Server(address) => {
                 if let Some(key) = &resource.key {
                     key.put_into(&mut call.headers);
@@ -130,11 +131,11 @@ impl Upstreams {
         clients: &Clients,
         address: &Address,
         most: Duration,
-        call: Call,
+        call: Call<'_>,
     ) -> Result<Response<Body>, CallError> {
         let name = || address.to_string();
         let uri = address
-            .uri(&call.path_and_query)
+            .uri(call.path, call.query)
             .ok_or_else(|| CallError::Path(name()))?;
         let probe = self.breakers.enter(address.authority().as_str());
         let probe = probe.ok_or_else(|| CallError::Resting(name()))?;
@@ -172,7 +173,7 @@ fn why(error: &ClientError, name: String) -> CallError {
     CallError::Unreachable(name, cause.to_string())
 }
 
-fn request(uri: Uri, call: Call) -> Request<Body> {
+fn request(uri: Uri, call: Call<'_>) -> Request<Body> {
     let mut request = Request::new(call.body);
     *request.method_mut() = call.method;
     *request.uri_mut() = uri;

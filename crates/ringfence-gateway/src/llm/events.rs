@@ -4,7 +4,6 @@
 //! event that carries an error, and `[DONE]` is only passed on when the upstream said it.
 
 use bytes::{Buf, Bytes, BytesMut};
-use serde::de::IgnoredAny;
 
 use super::usage::{Answer, Usage};
 use crate::answer::error_json;
@@ -65,26 +64,33 @@ impl Events {
         }
     }
 
-    /// What can be passed on after a piece has come.
-    pub(crate) fn push(&mut self, piece: &[u8], scrubber: &Scrubber) -> Result<Bytes, EventError> {
+    /// What can be passed on after a piece has come, and why nothing more can, where that is so.
+    pub(crate) fn push(
+        &mut self,
+        piece: &[u8],
+        scrubber: &Scrubber,
+    ) -> (Bytes, Result<(), EventError>) {
         self.buffer.extend_from_slice(piece);
         let mut ready = BytesMut::new();
         while let Some(end) = self.end_of_event() {
             let event = self.buffer.split_to(end).freeze();
             self.searched = 0;
-            if self.read(&event)? {
-                self.seen.events += 1;
-                let clean = scrubber.scrub(event);
-                if ready.is_empty() && self.buffer.is_empty() {
-                    return Ok(clean);
+            match self.read(&event) {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.seen.events += 1;
+                    let clean = scrubber.scrub(event);
+                    if ready.is_empty() && self.buffer.is_empty() {
+                        return (clean, Ok(()));
+                    }
+                    ready.extend_from_slice(&clean);
                 }
-                ready.extend_from_slice(&clean);
+                Err(error) => return (ready.freeze(), Err(error)),
             }
         }
-        if self.buffer.len() > LONGEST {
-            return Err(EventError::TooLong);
-        }
-        Ok(ready.freeze())
+        let is_too_long = self.buffer.len() > LONGEST;
+        let result = is_too_long.then_some(Err(EventError::TooLong));
+        (ready.freeze(), result.unwrap_or(Ok(())))
     }
 
     /// At the end of the stream: nothing may be left.
@@ -118,6 +124,9 @@ impl Events {
 
     /// Whether the event is to be passed on.
     fn read(&mut self, event: &[u8]) -> Result<bool, EventError> {
+        if event.len() > LONGEST {
+            return Err(EventError::TooLong);
+        }
         let Some(data) = data(event) else {
             return Ok(true);
         };
@@ -125,12 +134,7 @@ impl Events {
             self.seen.is_done = true;
             return Ok(true);
         }
-        let answer = match serde_json::from_slice::<Answer>(&data) {
-            Ok(answer) => answer,
-            // JSON of another make is nobody's fault: it passes, and nothing is learned from it.
-            Err(_) if serde_json::from_slice::<IgnoredAny>(&data).is_ok() => return Ok(true),
-            Err(_) => return Err(EventError::NoJson),
-        };
+        let answer = Answer::read(&data).ok_or(EventError::NoJson)?;
         let only_usage =
             answer.usage.is_some() && answer.choices.as_ref().is_some_and(Vec::is_empty);
         self.learn(answer);

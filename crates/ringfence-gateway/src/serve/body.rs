@@ -1,5 +1,6 @@
 //! Bodies on their way: bounded, timed, and without the key.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::account::Account;
@@ -23,7 +24,9 @@ const LARGEST_REQUEST: usize = 32 << 20;
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The whole of a caller's body.
-pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
+pub(super) async fn request_body(
+    mut body: impl HttpBody<Data = Bytes> + Unpin,
+) -> Result<Bytes, Refusal> {
     let too_large = || {
         Refusal::invalid(
             "request_too_large",
@@ -36,7 +39,7 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
     }
     let mut all = BytesMut::new();
     loop {
-        let frame = timeout(SILENCE, body.frame()).await.map_err(|_| {
+        let frame = next_frame(&mut body, SILENCE).await.map_err(|_| {
             Refusal::invalid("request_timeout", "the request's body did not come")
                 .status(StatusCode::REQUEST_TIMEOUT)
         })?;
@@ -57,6 +60,21 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
     }
 }
 
+/// The next frame; a timer is set where it is not there yet.
+async fn next_frame<B>(
+    body: &mut B,
+    silence: Duration,
+) -> Result<Option<Result<Frame<B::Data>, B::Error>>, Elapsed>
+where
+    B: HttpBody + Unpin,
+{
+    let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context)));
+    match at_once.await {
+        Poll::Ready(frame) => Ok(frame),
+        Poll::Pending => timeout(silence, body.frame()).await,
+    }
+}
+
 /// The whole of an upstream's body, of at most `most` bytes.
 pub(super) async fn answer_body(
     mut body: Body,
@@ -65,7 +83,7 @@ pub(super) async fn answer_body(
 ) -> Result<Bytes, BodyError> {
     let mut all = BytesMut::new();
     loop {
-        let frame = timeout(silence, body.frame())
+        let frame = next_frame(&mut body, silence)
             .await
             .map_err(|_| BodyError::Silent)?;
         let Some(frame) = frame else {
@@ -145,9 +163,13 @@ impl EventBody {
         let Some(resource) = self.account.resource() else {
             return Bytes::new();
         };
-        match self.events.push(piece, &resource.scrubber) {
-            Ok(ready) => ready,
-            Err(error) => self.fail("upstream_invalid", &error.to_string()),
+        let (ready, result) = self.events.push(piece, &resource.scrubber);
+        match result {
+            Ok(()) => ready,
+            Err(error) => {
+                let failure = self.fail("upstream_invalid", &error.to_string());
+                [ready, failure].concat().into()
+            }
         }
     }
 

@@ -6,8 +6,10 @@
     reason = "a failing test panics"
 )]
 
+mod connections;
 mod flags;
 mod forward;
+mod mock;
 mod models;
 mod redis;
 mod reload;
