@@ -15,7 +15,7 @@ const LONGEST: usize = 8 << 20;
 const KEPT: usize = 256 << 10;
 
 /// Reads a stream as it passes.
-pub(crate) struct Events {
+pub struct Events {
     buffer: BytesMut,
     /// How far the buffer has been searched for an event's end.
     searched: usize,
@@ -44,17 +44,23 @@ pub(crate) struct Seen {
 
 /// Why a stream cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EventError {
+pub enum EventError {
+    /// An event is neither JSON nor `[DONE]`.
     #[error("the upstream sent an event that is no JSON")]
     NoJson,
+    /// An event is longer than 8 MiB.
     #[error("the upstream sent an event of more than 8 MiB")]
     TooLong,
+    /// The stream ended within an event.
     #[error("the upstream's stream broke off within an event")]
     CutOff,
 }
 
 impl Events {
-    pub(crate) fn new(drops_usage: bool, keeps_text: bool) -> Self {
+    /// At a stream's beginning. `drops_usage` keeps back a chunk that carries nothing but the usage; `keeps_text` collects the text for
+    /// the record.
+    #[must_use]
+    pub fn new(drops_usage: bool, keeps_text: bool) -> Self {
         Self {
             buffer: BytesMut::new(),
             searched: 0,
@@ -65,11 +71,7 @@ impl Events {
     }
 
     /// What can be passed on after a piece has come, and why nothing more can, where that is so.
-    pub(crate) fn push(
-        &mut self,
-        piece: &[u8],
-        scrubber: &Scrubber,
-    ) -> (Bytes, Result<(), EventError>) {
+    pub fn push(&mut self, piece: &[u8], scrubber: &Scrubber) -> (Bytes, Result<(), EventError>) {
         self.buffer.extend_from_slice(piece);
         let mut ready = BytesMut::new();
         while let Some(end) = self.end_of_event() {
@@ -94,7 +96,10 @@ impl Events {
     }
 
     /// At the end of the stream: nothing may be left.
-    pub(crate) fn finish(&self) -> Result<(), EventError> {
+    ///
+    /// # Errors
+    /// Where it ended within an event.
+    pub fn finish(&self) -> Result<(), EventError> {
         if self.buffer.chunk().iter().all(u8::is_ascii_whitespace) {
             Ok(())
         } else {
