@@ -33,6 +33,7 @@ pub(crate) struct Upstreams {
 /// Connections of one thread: a call that woke another thread's connection would cost more than the call.
 pub(crate) struct Clients {
     plain: Connections<HttpConnector>,
+    /// Speaks HTTP/2 where the upstream offers it while TLS begins (ALPN, RFC 7301).
     /// Made when the first upstream needs it: reading the system's roots takes longer than all the rest of a start.
     tls: OnceLock<Option<Connections<HttpsConnector<HttpConnector>>>>,
 }
@@ -196,9 +197,14 @@ where
     C: hyper_util::client::legacy::connect::Connect + Clone,
 {
     const IDLE: Duration = Duration::from_secs(30);
+    /// A connection of HTTP/2 carries many calls, so that one which has died unseen is found out.
+    const ANSWER: Duration = Duration::from_secs(10);
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(IDLE)
+        .http2_keep_alive_timeout(ANSWER)
         .build(connector)
 }
 
@@ -210,6 +216,7 @@ fn tls_client() -> Option<Connections<HttpsConnector<HttpConnector>>> {
     Some(client(
         tls.https_or_http()
             .enable_http1()
+            .enable_http2()
             .wrap_connector(connector()),
     ))
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use crate::running::{Running, project};
 
 /// A client, where it is installed.
-fn client(folder: &str, program: &str) -> Option<PathBuf> {
+pub(crate) fn client(folder: &str, program: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("../gateway-clients")
         .join(folder)
@@ -52,7 +52,7 @@ fn works(program: &Path, script: &str) {
 }
 
 #[track_caller]
-fn check(output: &Output, environment: &str) {
+pub(crate) fn check(output: &Output, environment: &str) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && said.starts_with("fine"),

@@ -13,6 +13,7 @@
 )]
 
 mod clients;
+mod embedding;
 mod running;
 mod serve;
 mod tls;

@@ -1,10 +1,9 @@
 //! What one request took, cost and came to: settled and written down exactly once, also where the caller leaves.
 
-use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
@@ -135,23 +134,18 @@ impl Account {
     pub(super) fn label(&self, headers: &mut HeaderMap) {
         headers.reserve(LABELS);
         let id = &self.line.request_id;
-        insert(headers, &REQUEST_ID, format_args!("{id}"));
-        let generation = self.config.generation;
-        insert(headers, &GENERATION, format_args!("{generation}"));
+        insert(headers, &REQUEST_ID, id.as_bytes().to_vec());
+        insert(headers, &GENERATION, digits(self.config.generation, ""));
         for (unit, names) in [(Unit::Requests, &REQUESTS), (Unit::Tokens, &TOKENS)] {
             let tightest = self
                 .standings
                 .iter()
                 .filter(|standing| standing.unit == unit);
             if let Some(standing) = tightest.min_by_key(|standing| standing.remaining) {
-                let reset = standing.reset.as_millis();
-                insert(headers, &names.limit, format_args!("{}", standing.limit));
-                insert(
-                    headers,
-                    &names.remaining,
-                    format_args!("{}", standing.remaining),
-                );
-                insert(headers, &names.reset, format_args!("{reset}ms"));
+                let reset = u64::try_from(standing.reset.as_millis()).unwrap_or(u64::MAX);
+                insert(headers, &names.limit, digits(standing.limit, ""));
+                insert(headers, &names.remaining, digits(standing.remaining, ""));
+                insert(headers, &names.reset, digits(reset, "ms"));
             }
         }
     }
@@ -198,16 +192,17 @@ impl Drop for Account {
     }
 }
 
-/// Puts a short text into a header by way of the stack: `HeaderValue` makes two allocations of a number.
-fn insert(headers: &mut HeaderMap, name: &HeaderName, text: fmt::Arguments<'_>) {
-    const MOST: usize = 48;
-    let mut buffer = [0; MOST];
-    let mut rest = buffer.as_mut_slice();
-    let left = rest.write_fmt(text).map(|()| rest.len());
-    let value = left.ok().and_then(|left| buffer.get(..MOST - left));
-    if let Some(Ok(value)) = value.map(HeaderValue::from_bytes) {
+fn insert(headers: &mut HeaderMap, name: &HeaderName, text: Vec<u8>) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
         headers.insert(name.clone(), value);
     }
+}
+
+/// A number in a buffer of its own size; `HeaderValue::from` takes two, and `format!` the long way.
+fn digits(number: u64, unit: &str) -> Vec<u8> {
+    [itoa::Buffer::new().format(number), unit]
+        .concat()
+        .into_bytes()
 }
 
 /// How many headers [`Account::label`] adds at most.

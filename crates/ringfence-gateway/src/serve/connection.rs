@@ -17,10 +17,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::{Worker, route};
 use crate::answer::{Body, BodyError};
@@ -78,7 +78,8 @@ impl Server {
     /// For one of so many threads.
     pub(super) fn new(threads: usize) -> Self {
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        // hyper would set a timer anew for each head; `Patience` has one for the connection.
+        builder.header_read_timeout(None);
         Self {
             builder,
             held: AtomicUsize::new(0),
@@ -136,6 +137,7 @@ async fn carry(
     ending: &mut watch::Receiver<bool>,
 ) -> End {
     let mut over = pin!(ending.wait_for(|is_over| *is_over));
+    let mut patience = Patience::new();
     let mut is_last = false;
     poll_fn(|context| {
         if !is_last && over.as_mut().poll(context).is_ready() {
@@ -144,6 +146,9 @@ async fn carry(
         }
         // A connection that broke has nobody left to tell.
         if Pin::new(&mut *held).poll(context).is_ready() {
+            return Poll::Ready(End::Closed);
+        }
+        if patience.is_over(activity.is_waiting(), context) {
             return Poll::Ready(End::Closed);
         }
         if is_last || !activity.is_idle() || !server.is_crowded() {
@@ -157,13 +162,49 @@ async fn carry(
     .await
 }
 
+/// Ends the wait for a head that takes too long.
+struct Patience {
+    sleep: Pin<Box<Sleep>>,
+    /// When the wait began; nothing while a request is under way.
+    since: Option<Instant>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self {
+            sleep: Box::pin(sleep(HEAD)),
+            since: Some(Instant::now()),
+        }
+    }
+
+    /// The timer is not moved with each request: when it runs out, it is set to the end of the present wait.
+    fn is_over(&mut self, is_waiting: bool, context: &mut Context<'_>) -> bool {
+        if !is_waiting {
+            self.since = None;
+            return false;
+        }
+        let end = *self.since.get_or_insert_with(Instant::now) + HEAD;
+        while self.sleep.as_mut().poll(context).is_ready() {
+            if self.sleep.deadline() >= end {
+                return true;
+            }
+            self.sleep.as_mut().reset(end);
+        }
+        false
+    }
+}
+
 impl Activity {
+    /// Whether a head is waited for: the last answer has left, to its last byte.
+    fn is_waiting(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0 && !self.is_blocked.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing is under way, as far as can be seen from here.
     fn is_idle(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) == 0
+        self.is_waiting()
             && !self.is_beginning.load(Ordering::Relaxed)
             && !self.is_unread.load(Ordering::Relaxed)
-            && !self.is_blocked.load(Ordering::Relaxed)
     }
 }
 
