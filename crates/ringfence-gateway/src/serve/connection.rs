@@ -125,7 +125,10 @@ pub(super) async fn serve(
         }
         let parts = held.into_parts();
         (socket, connected) = (parts.io, parts.service);
-        socket.rest = parts.read_buf;
+        // An empty one would keep the buffer that it was cut from.
+        if !parts.read_buf.is_empty() {
+            socket.rest = parts.read_buf;
+        }
     }
 }
 
