@@ -67,7 +67,11 @@ fn embeddings_of_a_real_model() {
             .env("OPENAI_API_KEY", &gateway.token);
         check(&command.output().unwrap(), environment);
         let record = eventually(|| gateway.records().lines().next().map(str::to_owned));
-        let sent = if environment == "dev" { "small-vectors" } else { "large-vectors" };
+        let sent = if environment == "dev" {
+            "small-vectors"
+        } else {
+            "large-vectors"
+        };
         assert!(
             record.contains(&format!("\"gen_ai.request.model\":\"{sent}\"")),
             "{record}"

@@ -150,12 +150,10 @@ fn http_2_is_spoken_where_it_is_offered() {
     let gateway = Running::start(&world, "dev");
     for _ in 0..4 {
         let (status, _, body) = gateway.chat("");
-        assert!(
-            status == 200 && body.contains("\"has_key\":true"),
-            "{body}"
-        );
+        assert!(status == 200 && body.contains("\"has_key\":true"), "{body}");
     }
-    let (status, _, body) = gateway.chat(",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
+    let (status, _, body) =
+        gateway.chat(",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
     assert!(
         status == 200 && body.contains("\"has_key\":true") && body.contains("data: [DONE]"),
         "{body}"

@@ -125,10 +125,9 @@ pub(super) async fn serve(
         }
         let parts = held.into_parts();
         (socket, connected) = (parts.io, parts.service);
-        // An empty one would keep the buffer that it was cut from.
-        if !parts.read_buf.is_empty() {
-            socket.rest = parts.read_buf;
-        }
+        // Copied, because even an empty part keeps the buffer that it was cut from.
+        let rest = [parts.read_buf, std::mem::take(&mut socket.rest)];
+        socket.rest = rest.concat().into();
     }
 }
 

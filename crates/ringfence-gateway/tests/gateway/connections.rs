@@ -66,6 +66,19 @@ fn a_connection_goes_on_after_it_has_waited() {
     for stream in &mut crowd {
         assert!(answer(stream).contains("You said: hello"));
     }
+    // In chunks, the last of which comes by itself.
+    let chunked = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n",
+        world.token,
+        body.len()
+    );
+    for stream in &mut crowd {
+        stream.write_all(chunked.as_bytes()).unwrap();
+    }
+    for stream in &mut crowd {
+        stream.write_all(b"0\r\n\r\n").unwrap();
+        assert!(answer(stream).contains("You said: hello"));
+    }
     // Two at once, and the beginning of a third.
     for stream in &mut crowd {
         stream
