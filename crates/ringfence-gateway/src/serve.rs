@@ -8,6 +8,7 @@ mod body;
 mod connection;
 mod flags;
 mod forward;
+mod patience;
 mod relay;
 mod route;
 mod watch;

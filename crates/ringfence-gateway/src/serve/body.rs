@@ -10,9 +10,10 @@ use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 
 use super::account::Account;
+use super::patience::Patience;
 use crate::answer::{Body, BodyError, Refusal};
 use crate::key::StreamScrub;
 use crate::llm::events::{Events, failure};
@@ -98,29 +99,6 @@ pub(super) async fn answer_body(
         if all.len() > most {
             return Err(BodyError::TooLarge);
         }
-    }
-}
-
-/// Ends a wait that is too long.
-struct Patience {
-    most: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Patience {
-    fn new(most: Duration) -> Self {
-        Self {
-            most,
-            sleep: Box::pin(sleep(most)),
-        }
-    }
-
-    fn renew(&mut self) {
-        self.sleep.as_mut().reset(Instant::now() + self.most);
-    }
-
-    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
-        self.sleep.as_mut().poll(context).is_ready()
     }
 }
 
@@ -228,7 +206,7 @@ impl HttpBody for EventBody {
             };
             let polled = Pin::new(upstream).poll_frame(context);
             let passed = match polled {
-                Poll::Pending if this.patience.is_over(context) => {
+                Poll::Pending if this.patience.poll_end(context).is_ready() => {
                     this.fail("upstream_timeout", &BodyError::Silent.to_string())
                 }
                 Poll::Pending => return Poll::Pending,
@@ -298,12 +276,7 @@ impl HttpBody for ScrubbedBody {
                 return Poll::Ready(None);
             };
             let Poll::Ready(polled) = Pin::new(upstream).poll_frame(context) else {
-                ready!(
-                    this.patience
-                        .is_over(context)
-                        .then_some(())
-                        .map_or(Poll::Pending, Poll::Ready)
-                );
+                ready!(this.patience.poll_end(context));
                 this.end(Some("upstream_timeout"));
                 return Poll::Ready(Some(Err(BodyError::Silent)));
             };

@@ -20,8 +20,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 
+use super::patience::Patience;
 use super::{Worker, route};
 use crate::answer::{Body, BodyError};
 
@@ -139,7 +140,8 @@ async fn carry(
     ending: &mut watch::Receiver<bool>,
 ) -> End {
     let mut over = pin!(ending.wait_for(|is_over| *is_over));
-    let mut patience = Patience::new();
+    let mut patience = Patience::new(HEAD);
+    let mut was_waiting = true;
     let mut is_last = false;
     poll_fn(|context| {
         if !is_last && over.as_mut().poll(context).is_ready() {
@@ -150,7 +152,12 @@ async fn carry(
         if Pin::new(&mut *held).poll(context).is_ready() {
             return Poll::Ready(End::Closed);
         }
-        if patience.is_over(activity.is_waiting(), context) {
+        let is_waiting = activity.is_waiting();
+        if is_waiting && !was_waiting {
+            patience.renew();
+        }
+        was_waiting = is_waiting;
+        if is_waiting && patience.poll_end(context).is_ready() {
             return Poll::Ready(End::Closed);
         }
         if is_last || !activity.is_idle() || !server.is_crowded() {
@@ -162,38 +169,6 @@ async fn carry(
             .map(|ended| ended.map_or(End::Closed, |()| End::Rest))
     })
     .await
-}
-
-/// Ends the wait for a head that takes too long.
-struct Patience {
-    sleep: Pin<Box<Sleep>>,
-    /// When the wait began; nothing while a request is under way.
-    since: Option<Instant>,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self {
-            sleep: Box::pin(sleep(HEAD)),
-            since: Some(Instant::now()),
-        }
-    }
-
-    /// The timer is not moved with each request: when it runs out, it is set to the end of the present wait.
-    fn is_over(&mut self, is_waiting: bool, context: &mut Context<'_>) -> bool {
-        if !is_waiting {
-            self.since = None;
-            return false;
-        }
-        let end = *self.since.get_or_insert_with(Instant::now) + HEAD;
-        while self.sleep.as_mut().poll(context).is_ready() {
-            if self.sleep.deadline() >= end {
-                return true;
-            }
-            self.sleep.as_mut().reset(end);
-        }
-        false
-    }
 }
 
 impl Activity {
