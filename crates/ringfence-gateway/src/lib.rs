@@ -9,7 +9,7 @@ pub mod caller;
 pub mod config;
 pub mod key;
 pub mod limit;
-mod llm;
+pub mod llm;
 pub mod record;
 pub mod serve;
 mod upstream;

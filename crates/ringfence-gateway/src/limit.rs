@@ -43,7 +43,8 @@ impl Store {
     pub async fn take(&self, claims: Vec<Claim>) -> Result<Grant, TakeError> {
         match self {
             Self::Memory(memory) => memory.take(claims, memory.now()).map_err(TakeError::Denied),
-            Self::Redis(redis) => redis.take(claims).await,
+            // In a box: without a Redis, no request keeps memory for one.
+            Self::Redis(redis) => Box::pin(redis.take(claims)).await,
         }
     }
 
@@ -144,14 +145,15 @@ pub struct Denied {
 #[must_use]
 pub fn claim(rule: &Arc<Rule>, demand: Demand<'_>) -> Claim {
     let part = |wanted: bool, name| if wanted { name } else { "*" };
-    let key = format!(
-        "rf:{}:{}:{}:{}:{}",
+    let key = [
+        "rf",
         demand.environment,
         demand.resource,
-        rule.name,
+        &rule.name,
         part(rule.per_caller, demand.caller),
         part(rule.per_model, demand.model),
-    );
+    ]
+    .join(":");
     Claim {
         rule: Arc::clone(rule),
         key,

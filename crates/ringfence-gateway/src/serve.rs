@@ -5,9 +5,11 @@
 
 mod account;
 mod body;
+mod connection;
 mod flags;
 mod forward;
 mod ingress;
+mod patience;
 mod relay;
 mod route;
 mod watch;

@@ -33,15 +33,17 @@ pub(crate) struct Upstreams {
 /// Connections of one thread: a call that woke another thread's connection would cost more than the call.
 pub(crate) struct Clients {
     plain: Connections<HttpConnector>,
+    /// Speaks HTTP/2 where the upstream offers it while TLS begins (ALPN, RFC 7301).
     /// Made when the first upstream needs it: reading the system's roots takes longer than all the rest of a start.
     tls: OnceLock<Option<Connections<HttpsConnector<HttpConnector>>>>,
 }
 
 /// A request to an upstream.
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     /// Below the upstream's base.
-    pub(crate) path_and_query: String,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
 }
@@ -115,10 +117,10 @@ impl Upstreams {
         &self,
         clients: &Clients,
         resource: &Resource,
-        mut call: Call,
+        mut call: Call<'_>,
     ) -> Result<Response<Body>, CallError> {
         match &resource.upstream {
-            Upstream::Mock(script) => Ok(mock::answer(script, call).await),
+            Upstream::Mock(script) => Ok(Box::pin(mock::answer(script, call)).await),
             Upstream::Closed(why) => Err(CallError::Closed(why.clone())),
             Upstream::Server(address) => {
                 if let Some(key) = &resource.key {
@@ -137,11 +139,11 @@ impl Upstreams {
         clients: &Clients,
         address: &Address,
         most: Duration,
-        call: Call,
+        call: Call<'_>,
     ) -> Result<Response<Body>, CallError> {
         let name = || address.to_string();
         let uri = address
-            .uri(&call.path_and_query)
+            .uri(call.path, call.query)
             .ok_or_else(|| CallError::Path(name()))?;
         let probe = self.breakers.enter(address.authority().as_str());
         let probe = probe.ok_or_else(|| CallError::Resting(name()))?;
@@ -179,7 +181,7 @@ fn why(error: &ClientError, name: String) -> CallError {
     CallError::Unreachable(name, cause.to_string())
 }
 
-fn request(uri: Uri, call: Call) -> Request<Body> {
+fn request(uri: Uri, call: Call<'_>) -> Request<Body> {
     let mut request = Request::new(call.body);
     *request.method_mut() = call.method;
     *request.uri_mut() = uri;
@@ -202,9 +204,14 @@ where
     C: hyper_util::client::legacy::connect::Connect + Clone,
 {
     const IDLE: Duration = Duration::from_secs(30);
+    /// A connection of HTTP/2 carries many calls, so that one which has died unseen is found out.
+    const ANSWER: Duration = Duration::from_secs(10);
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(IDLE)
+        .http2_keep_alive_timeout(ANSWER)
         .build(connector)
 }
 
@@ -216,6 +223,7 @@ fn tls_client() -> Option<Connections<HttpsConnector<HttpConnector>>> {
     Some(client(
         tls.https_or_http()
             .enable_http1()
+            .enable_http2()
             .wrap_connector(connector()),
     ))
 }

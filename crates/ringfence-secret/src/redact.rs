@@ -107,6 +107,19 @@ impl Patterns {
         self.search.patterns()
     }
 
+    /// A whole text without the secrets.
+    #[must_use]
+    pub fn redacted(&self, text: Vec<u8>) -> Vec<u8> {
+        if self.search.candidate(&text, 0).is_none() {
+            return text;
+        }
+        let mut clean = Vec::with_capacity(text.len());
+        let mut stream = self.stream();
+        stream.pass(&text, &mut clean);
+        stream.finish(&mut clean);
+        clean
+    }
+
     /// Begins with one output. It is cheap: the patterns are shared.
     #[must_use]
     pub fn stream(&self) -> Stream {

@@ -7,7 +7,7 @@ use crate::running::{Running, project};
 use crate::world::World;
 
 /// A client, where it is installed.
-fn client(folder: &str, program: &str) -> Option<PathBuf> {
+pub(crate) fn client(folder: &str, program: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("../gateway-clients")
         .join(folder)
@@ -143,7 +143,7 @@ fn example() -> World {
 }
 
 #[track_caller]
-fn check(output: &Output, environment: &str) {
+pub(crate) fn check(output: &Output, environment: &str) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && said.starts_with("fine"),

@@ -9,10 +9,12 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "a failing test panics"
 )]
 
 mod clients;
+mod embedding;
 mod ingress;
 mod run;
 mod run_refused;

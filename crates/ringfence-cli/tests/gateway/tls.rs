@@ -1,10 +1,13 @@
 //! Upstreams that speak TLS: verified by the system's roots, or not spoken to.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::running::{Running, project};
 use crate::world::World;
+
+const NODE: &str = "/usr/bin/node";
 
 const SERVER: &str = r#"
 import http.server, ssl, sys
@@ -28,6 +31,25 @@ print(server.server_port, flush=True)
 server.serve_forever()
 "#;
 
+/// Speaks HTTP/2 and nothing else.
+const SERVER_2: &str = r#"
+const http2 = require("node:http2"), fs = require("node:fs");
+const [, cert, key] = process.argv;
+const server = http2.createSecureServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key), allowHTTP1: false });
+server.on("stream", (stream, headers) => {
+  let body = "";
+  stream.on("data", (piece) => (body += piece));
+  stream.on("end", () => {
+    const has_key = headers.authorization.startsWith("Bearer sk-dev-") && headers[":authority"].startsWith("localhost:");
+    const answer = JSON.stringify({ id: "c", choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 }, has_key });
+    const is_stream = JSON.parse(body).stream;
+    stream.respond({ ":status": 200, "content-type": is_stream ? "text/event-stream" : "application/json" });
+    stream.end(is_stream ? `data: ${answer}\n\ndata: [DONE]\n\n` : answer);
+  });
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+"#;
+
 struct Server {
     child: Child,
     port: String,
@@ -40,8 +62,8 @@ impl Drop for Server {
     }
 }
 
-/// A server with a certificate of its own making.
-fn server(world: &World) -> Server {
+/// A server with a certificate of its own making: a program that is told the files of certificate and key.
+fn server(world: &World, program: &[&str]) -> Server {
     let path = |name: &str| world.temporary().join(name);
     let made = Command::new("openssl")
         .args([
@@ -70,8 +92,8 @@ fn server(world: &World) -> Server {
         .stderr(Stdio::null())
         .status();
     assert!(made.unwrap().success());
-    let mut child = Command::new("python3")
-        .args(["-c", SERVER])
+    let mut child = Command::new(program[0])
+        .args(&program[1..])
         .arg(path("cert.pem"))
         .arg(path("key.pem"))
         .stdout(Stdio::piped())
@@ -90,7 +112,7 @@ fn server(world: &World) -> Server {
 #[test]
 fn only_a_verified_upstream_gets_the_key() {
     let world = project();
-    let server = server(&world);
+    let server = server(&world, &["python3", "-c", SERVER]);
     let line = format!(
         "OPENAI_BASE_URL=https://localhost:{}/v1\nOPENAI_API_KEY=sk-dev-0123456789\n",
         server.port
@@ -108,4 +130,32 @@ fn only_a_verified_upstream_gets_the_key() {
     let gateway = Running::start(&world, "dev");
     let (status, _, body) = gateway.chat("");
     assert!(status == 200 && body.contains("\"usage\""), "{body}");
+}
+
+#[test]
+fn http_2_is_spoken_where_it_is_offered() {
+    if !Path::new(NODE).exists() {
+        eprintln!("skipped: {NODE} is not there");
+        return;
+    }
+    let world = project();
+    let server = server(&world, &[NODE, "-e", SERVER_2]);
+    let line = format!(
+        "OPENAI_BASE_URL=https://localhost:{}/v1\nOPENAI_API_KEY=sk-dev-0123456789\n",
+        server.port
+    );
+    world.write(".env.dev", line);
+    let certificate = world.temporary().join("cert.pem");
+    let world = world.var("SSL_CERT_FILE", certificate.to_str().unwrap());
+    let gateway = Running::start(&world, "dev");
+    for _ in 0..4 {
+        let (status, _, body) = gateway.chat("");
+        assert!(status == 200 && body.contains("\"has_key\":true"), "{body}");
+    }
+    let (status, _, body) =
+        gateway.chat(",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
+    assert!(
+        status == 200 && body.contains("\"has_key\":true") && body.contains("data: [DONE]"),
+        "{body}"
+    );
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::Uri;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 
 use super::script::{Script, ScriptError};
 
@@ -81,13 +82,14 @@ impl Upstream {
 
 impl Address {
     /// The URI of a path below the base.
-    pub(crate) fn uri(&self, path_and_query: &str) -> Option<Uri> {
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{path_and_query}", self.path))
-            .build()
-            .ok()
+    pub(crate) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
+        let mark = if query.is_some() { "?" } else { "" };
+        let text = [&self.path, path, mark, query.unwrap_or_default()].concat();
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(Bytes::from(text)).ok()?);
+        Uri::from_parts(parts).ok()
     }
 
     /// Host and port as written.

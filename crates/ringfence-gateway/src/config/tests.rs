@@ -229,7 +229,7 @@ fn addresses_are_base_urls_and_errors_hold_no_value() {
         panic!("it is a server");
     };
     assert_eq!(
-        address.uri("/chat?a=1").unwrap(),
+        address.uri("/chat", Some("a=1")).unwrap(),
         "https://x.example/v1/chat?a=1"
     );
     for (uri, is_same) in [

@@ -4,6 +4,7 @@
 //! the environment, and the database is marked with it: a gateway of another environment does not use it. When the server cannot be
 //! asked, requests are denied, or a share of each limit is counted here, as the manifest says.
 
+pub mod reply;
 mod script;
 mod wire;
 
@@ -15,7 +16,8 @@ use std::time::Duration;
 use super::memory::Memory;
 use super::rule::Period;
 use super::{Claim, Cost, Denied, Grant, Standing, TakeError, Taken};
-use wire::{Reply, Wire};
+use reply::Reply;
+use wire::Wire;
 pub use wire::{Server, ServerError};
 
 /// What is done when the server cannot be asked.

@@ -4,7 +4,6 @@
 //! event that carries an error, and `[DONE]` is only passed on when the upstream said it.
 
 use bytes::{Buf, Bytes, BytesMut};
-use serde::de::IgnoredAny;
 
 use super::usage::{Answer, Usage};
 use crate::answer::error_json;
@@ -16,7 +15,7 @@ const LONGEST: usize = 8 << 20;
 const KEPT: usize = 256 << 10;
 
 /// Reads a stream as it passes.
-pub(crate) struct Events {
+pub struct Events {
     buffer: BytesMut,
     /// How far the buffer has been searched for an event's end.
     searched: usize,
@@ -45,17 +44,23 @@ pub(crate) struct Seen {
 
 /// Why a stream cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EventError {
+pub enum EventError {
+    /// An event is neither JSON nor `[DONE]`.
     #[error("the upstream sent an event that is no JSON")]
     NoJson,
+    /// An event is longer than 8 MiB.
     #[error("the upstream sent an event of more than 8 MiB")]
     TooLong,
+    /// The stream ended within an event.
     #[error("the upstream's stream broke off within an event")]
     CutOff,
 }
 
 impl Events {
-    pub(crate) fn new(drops_usage: bool, keeps_text: bool) -> Self {
+    /// At a stream's beginning. `drops_usage` keeps back a chunk that carries nothing but the usage; `keeps_text` collects the text for
+    /// the record.
+    #[must_use]
+    pub fn new(drops_usage: bool, keeps_text: bool) -> Self {
         Self {
             buffer: BytesMut::new(),
             searched: 0,
@@ -65,30 +70,36 @@ impl Events {
         }
     }
 
-    /// What can be passed on after a piece has come.
-    pub(crate) fn push(&mut self, piece: &[u8], scrubber: &Scrubber) -> Result<Bytes, EventError> {
+    /// What can be passed on after a piece has come, and why nothing more can, where that is so.
+    pub fn push(&mut self, piece: &[u8], scrubber: &Scrubber) -> (Bytes, Result<(), EventError>) {
         self.buffer.extend_from_slice(piece);
         let mut ready = BytesMut::new();
         while let Some(end) = self.end_of_event() {
             let event = self.buffer.split_to(end).freeze();
             self.searched = 0;
-            if self.read(&event)? {
-                self.seen.events += 1;
-                let clean = scrubber.scrub(event);
-                if ready.is_empty() && self.buffer.is_empty() {
-                    return Ok(clean);
+            match self.read(&event) {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.seen.events += 1;
+                    let clean = scrubber.scrub(event);
+                    if ready.is_empty() && self.buffer.is_empty() {
+                        return (clean, Ok(()));
+                    }
+                    ready.extend_from_slice(&clean);
                 }
-                ready.extend_from_slice(&clean);
+                Err(error) => return (ready.freeze(), Err(error)),
             }
         }
-        if self.buffer.len() > LONGEST {
-            return Err(EventError::TooLong);
-        }
-        Ok(ready.freeze())
+        let is_too_long = self.buffer.len() > LONGEST;
+        let result = is_too_long.then_some(Err(EventError::TooLong));
+        (ready.freeze(), result.unwrap_or(Ok(())))
     }
 
     /// At the end of the stream: nothing may be left.
-    pub(crate) fn finish(&self) -> Result<(), EventError> {
+    ///
+    /// # Errors
+    /// Where it ended within an event.
+    pub fn finish(&self) -> Result<(), EventError> {
         if self.buffer.chunk().iter().all(u8::is_ascii_whitespace) {
             Ok(())
         } else {
@@ -118,6 +129,9 @@ impl Events {
 
     /// Whether the event is to be passed on.
     fn read(&mut self, event: &[u8]) -> Result<bool, EventError> {
+        if event.len() > LONGEST {
+            return Err(EventError::TooLong);
+        }
         let Some(data) = data(event) else {
             return Ok(true);
         };
@@ -125,12 +139,7 @@ impl Events {
             self.seen.is_done = true;
             return Ok(true);
         }
-        let answer = match serde_json::from_slice::<Answer>(&data) {
-            Ok(answer) => answer,
-            // JSON of another make is nobody's fault: it passes, and nothing is learned from it.
-            Err(_) if serde_json::from_slice::<IgnoredAny>(&data).is_ok() => return Ok(true),
-            Err(_) => return Err(EventError::NoJson),
-        };
+        let answer = Answer::read(&data).ok_or(EventError::NoJson)?;
         let only_usage =
             answer.usage.is_some() && answer.choices.as_ref().is_some_and(Vec::is_empty);
         self.learn(answer);

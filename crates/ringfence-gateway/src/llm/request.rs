@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 /// The part of a request's body that the gateway acts on.
 #[derive(Debug, Default)]
-pub(crate) struct RequestBody {
+pub struct RequestBody {
     /// `model`, and where it stands.
     pub(crate) model: Option<(String, Range<usize>)>,
     /// Whether the answer is to be a stream.
@@ -41,7 +41,7 @@ enum StreamOptions {
 
 /// Why a body cannot be acted on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestError {
+pub enum RequestError {
     /// No JSON, or no object.
     #[error("the body is no JSON object: {0}")]
     Json(serde_json::Error),
@@ -102,7 +102,7 @@ impl RequestBody {
     ///
     /// # Errors
     /// Where it is no JSON object, or has one of the fields in question twice or with a value of another type.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, RequestError> {
+    pub fn read(body: &[u8]) -> Result<Self, RequestError> {
         let text = std::str::from_utf8(body)
             .map_err(|_| RequestError::Json(serde_json::Error::custom("it is not UTF-8")))?;
         let Fields(fields) = serde_json::from_str(text).map_err(RequestError::Json)?;
@@ -143,8 +143,15 @@ impl RequestBody {
         Ok(())
     }
 
+    /// The model's name.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_ref().map(|(name, _)| name.as_str())
+    }
+
     /// Whether the caller asked for usage at the end of the stream.
-    pub(crate) const fn wants_usage(&self) -> bool {
+    #[must_use]
+    pub const fn wants_usage(&self) -> bool {
         matches!(
             &self.options,
             Some((
@@ -158,7 +165,8 @@ impl RequestBody {
     }
 
     /// The body with another model's name, and, where `ask_usage`, with the request to tell the usage at the end of the stream.
-    pub(crate) fn edited(&self, body: &Bytes, model: &str, ask_usage: bool) -> Bytes {
+    #[must_use]
+    pub fn edited(&self, body: &Bytes, model: &str, ask_usage: bool) -> Bytes {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
         if let Some((own, span)) = &self.model
             && own != model

@@ -1,6 +1,7 @@
 //! What an answer says of the tokens that it took.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// Tokens of a request and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) struct Answer {
     pub(crate) choices: Option<Vec<Choice>>,
     /// In the Responses API, events carry the answer.
     pub(crate) response: Option<Box<Answer>>,
-    pub(crate) error: Option<serde::de::IgnoredAny>,
+    pub(crate) error: Option<IgnoredAny>,
     /// The delta of an event of the Responses API, where it is text.
     pub(crate) delta: Option<TextOrOther>,
 }
@@ -82,6 +83,16 @@ impl RawUsage {
 }
 
 impl Answer {
+    /// Reads an answer, or a chunk of one. JSON of another make is nobody's fault, and nothing is learned from it.
+    pub(crate) fn read(json: &[u8]) -> Option<Self> {
+        match serde_json::from_slice(json) {
+            Ok(answer) => Some(answer),
+            Err(_) => serde_json::from_slice::<IgnoredAny>(json)
+                .is_ok()
+                .then(Self::default),
+        }
+    }
+
     /// The usage, of the answer itself or of the one that an event carries.
     pub(crate) fn usage(&self) -> Option<Usage> {
         let inner = || self.response.as_ref()?.usage();

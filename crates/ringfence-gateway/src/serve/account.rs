@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
@@ -23,7 +24,8 @@ pub(super) struct Account {
     pub(super) config: Arc<Config>,
     /// Which of the configuration's resources.
     index: usize,
-    pub(super) line: Line,
+    /// In a box: an account is moved often, and a line is long.
+    pub(super) line: Box<Line>,
     began: Instant,
     grant: Option<Grant>,
     standings: Vec<Standing>,
@@ -43,11 +45,11 @@ impl Account {
             clients: Arc::clone(&worker.clients),
             config,
             index,
-            line: Line {
+            line: Box::new(Line {
                 status: LEFT,
-                error: Some("client_gone".to_owned()),
+                error: Some("client_gone"),
                 ..line
-            },
+            }),
             began: Instant::now(),
             grant: None,
             standings: Vec::new(),
@@ -59,6 +61,11 @@ impl Account {
 
     pub(super) fn resource(&self) -> Option<&Resource> {
         self.config.resources.get(self.index)
+    }
+
+    /// The same in a configuration that the caller keeps; it is the account's own.
+    pub(super) fn resource_of<'a>(&self, config: &'a Config) -> Option<&'a Resource> {
+        config.resources.get(self.index)
     }
 
     /// Takes what the request needs from all buckets.
@@ -106,9 +113,9 @@ impl Account {
     }
 
     /// How the request ended.
-    pub(super) fn outcome(&mut self, status: StatusCode, error: Option<&str>) {
+    pub(super) fn outcome(&mut self, status: StatusCode, error: Option<&'static str>) {
         self.line.status = status.as_u16();
-        self.line.error = error.map(str::to_owned);
+        self.line.error = error;
     }
 
     /// Ends the request with a refusal; nothing was used but the request itself.
@@ -125,22 +132,20 @@ impl Account {
 
     /// Headers of every answer: which request, which configuration, how the buckets stand.
     pub(super) fn label(&self, headers: &mut HeaderMap) {
-        if let Ok(id) = HeaderValue::from_str(&self.line.request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers.insert(GENERATION, self.config.generation.into());
+        headers.reserve(LABELS);
+        let id = &self.line.request_id;
+        insert(headers, &REQUEST_ID, id.as_bytes().to_vec());
+        insert(headers, &GENERATION, digits(self.config.generation, ""));
         for (unit, names) in [(Unit::Requests, &REQUESTS), (Unit::Tokens, &TOKENS)] {
             let tightest = self
                 .standings
                 .iter()
                 .filter(|standing| standing.unit == unit);
             if let Some(standing) = tightest.min_by_key(|standing| standing.remaining) {
-                headers.insert(names.limit.clone(), standing.limit.into());
-                headers.insert(names.remaining.clone(), standing.remaining.into());
-                let reset = format!("{}ms", standing.reset.as_millis());
-                if let Ok(reset) = HeaderValue::from_str(&reset) {
-                    headers.insert(names.reset.clone(), reset);
-                }
+                let reset = u64::try_from(standing.reset.as_millis()).unwrap_or(u64::MAX);
+                insert(headers, &names.limit, digits(standing.limit, ""));
+                insert(headers, &names.remaining, digits(standing.remaining, ""));
+                insert(headers, &names.reset, digits(reset, "ms"));
             }
         }
     }
@@ -187,20 +192,36 @@ impl Drop for Account {
     }
 }
 
+fn insert(headers: &mut HeaderMap, name: &HeaderName, text: Vec<u8>) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+        headers.insert(name.clone(), value);
+    }
+}
+
+/// A number in a buffer of its own size; `HeaderValue::from` takes two, and `format!` the long way.
+fn digits(number: u64, unit: &str) -> Vec<u8> {
+    [itoa::Buffer::new().format(number), unit]
+        .concat()
+        .into_bytes()
+}
+
+/// How many headers [`Account::label`] adds at most.
+pub(super) const LABELS: usize = 8;
+
 struct Names {
     limit: HeaderName,
     remaining: HeaderName,
     reset: HeaderName,
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const GENERATION: HeaderName = HeaderName::from_static("x-ringfence-generation");
-const REQUESTS: Names = Names {
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static GENERATION: HeaderName = HeaderName::from_static("x-ringfence-generation");
+static REQUESTS: Names = Names {
     limit: HeaderName::from_static("x-ratelimit-limit-requests"),
     remaining: HeaderName::from_static("x-ratelimit-remaining-requests"),
     reset: HeaderName::from_static("x-ratelimit-reset-requests"),
 };
-const TOKENS: Names = Names {
+static TOKENS: Names = Names {
     limit: HeaderName::from_static("x-ratelimit-limit-tokens"),
     remaining: HeaderName::from_static("x-ratelimit-remaining-tokens"),
     reset: HeaderName::from_static("x-ratelimit-reset-tokens"),

@@ -1,5 +1,6 @@
 //! Bodies on their way: bounded, timed, and without the key.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,10 +9,11 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::account::Account;
+use super::patience::Patience;
 use crate::answer::{Body, BodyError, Refusal};
 use crate::key::StreamScrub;
 use crate::llm::events::{Events, failure};
@@ -23,7 +25,9 @@ const LARGEST_REQUEST: usize = 32 << 20;
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The whole of a caller's body.
-pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
+pub(super) async fn request_body(
+    mut body: impl HttpBody<Data = Bytes> + Unpin,
+) -> Result<Bytes, Refusal> {
     let too_large = || {
         Refusal::invalid(
             "request_too_large",
@@ -36,7 +40,7 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
     }
     let mut all = BytesMut::new();
     loop {
-        let frame = timeout(SILENCE, body.frame()).await.map_err(|_| {
+        let frame = next_frame(&mut body, SILENCE).await.map_err(|_| {
             Refusal::invalid("request_timeout", "the request's body did not come")
                 .status(StatusCode::REQUEST_TIMEOUT)
         })?;
@@ -57,6 +61,21 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
     }
 }
 
+/// The next frame; a timer is set where it is not there yet.
+async fn next_frame<B>(
+    body: &mut B,
+    silence: Duration,
+) -> Result<Option<Result<Frame<B::Data>, B::Error>>, Elapsed>
+where
+    B: HttpBody + Unpin,
+{
+    let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context)));
+    match at_once.await {
+        Poll::Ready(frame) => Ok(frame),
+        Poll::Pending => timeout(silence, body.frame()).await,
+    }
+}
+
 /// The whole of an upstream's body, of at most `most` bytes.
 pub(super) async fn answer_body(
     mut body: Body,
@@ -65,7 +84,7 @@ pub(super) async fn answer_body(
 ) -> Result<Bytes, BodyError> {
     let mut all = BytesMut::new();
     loop {
-        let frame = timeout(silence, body.frame())
+        let frame = next_frame(&mut body, silence)
             .await
             .map_err(|_| BodyError::Silent)?;
         let Some(frame) = frame else {
@@ -80,29 +99,6 @@ pub(super) async fn answer_body(
         if all.len() > most {
             return Err(BodyError::TooLarge);
         }
-    }
-}
-
-/// Ends a wait that is too long.
-struct Patience {
-    most: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Patience {
-    fn new(most: Duration) -> Self {
-        Self {
-            most,
-            sleep: Box::pin(sleep(most)),
-        }
-    }
-
-    fn renew(&mut self) {
-        self.sleep.as_mut().reset(Instant::now() + self.most);
-    }
-
-    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
-        self.sleep.as_mut().poll(context).is_ready()
     }
 }
 
@@ -145,9 +141,13 @@ impl EventBody {
         let Some(resource) = self.account.resource() else {
             return Bytes::new();
         };
-        match self.events.push(piece, &resource.scrubber) {
-            Ok(ready) => ready,
-            Err(error) => self.fail("upstream_invalid", &error.to_string()),
+        let (ready, result) = self.events.push(piece, &resource.scrubber);
+        match result {
+            Ok(()) => ready,
+            Err(error) => {
+                let failure = self.fail("upstream_invalid", &error.to_string());
+                [ready, failure].concat().into()
+            }
         }
     }
 
@@ -206,7 +206,7 @@ impl HttpBody for EventBody {
             };
             let polled = Pin::new(upstream).poll_frame(context);
             let passed = match polled {
-                Poll::Pending if this.patience.is_over(context) => {
+                Poll::Pending if this.patience.poll_end(context).is_ready() => {
                     this.fail("upstream_timeout", &BodyError::Silent.to_string())
                 }
                 Poll::Pending => return Poll::Pending,
@@ -276,12 +276,7 @@ impl HttpBody for ScrubbedBody {
                 return Poll::Ready(None);
             };
             let Poll::Ready(polled) = Pin::new(upstream).poll_frame(context) else {
-                ready!(
-                    this.patience
-                        .is_over(context)
-                        .then_some(())
-                        .map_or(Poll::Pending, Poll::Ready)
-                );
+                ready!(this.patience.poll_end(context));
                 this.end(Some("upstream_timeout"));
                 return Poll::Ready(Some(Err(BodyError::Silent)));
             };

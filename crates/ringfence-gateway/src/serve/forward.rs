@@ -7,10 +7,10 @@ use http::header::{
 };
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
-use super::account::Account;
+use super::account::{Account, LABELS};
 use super::body::ScrubbedBody;
+use super::connection::Asking;
 use super::relay::{answered, is_rate_limit};
 use super::route::TOKEN_HEADERS;
 use crate::answer::{Body, BodyError, Refusal, Retry};
@@ -19,7 +19,7 @@ use crate::limit::Cost;
 use crate::llm::usage::estimate;
 use crate::upstream::Call;
 
-/// Response headers that are passed on: what describes a body, caches it, pages through it or asks for patience.
+/// Response headers that are passed on, in the order of their letters: what describes a body, caches it, pages through it or asks for patience.
 const PASSED: &[&str] = &[
     "accept-ranges",
     "age",
@@ -54,7 +54,7 @@ const PASSED: &[&str] = &[
 
 pub(super) async fn answer(
     mut account: Account,
-    request: Request<Incoming>,
+    request: Request<Asking>,
     path: &str,
 ) -> Response<Body> {
     let length = http_body::Body::size_hint(request.body())
@@ -71,14 +71,10 @@ pub(super) async fn answer(
     let Some(resource) = account.resource() else {
         return Refusal::upstream("unknown_path", "the resource is gone").response();
     };
-    let query = head
-        .uri
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
     let call = Call {
         method: head.method,
-        path_and_query: format!("{path}{query}"),
+        path,
+        query: head.uri.query(),
         headers: request_headers(&head.headers, resource),
         body: body.map_err(|_| BodyError::Broken).boxed_unsync(),
     };
@@ -148,7 +144,7 @@ fn local(location: &HeaderValue, resource: &Resource) -> Option<HeaderValue> {
 
 /// A caller's headers without those of the connection, its credentials and its cookies.
 pub(super) fn request_headers(headers: &HeaderMap, resource: &Resource) -> HeaderMap {
-    const DROPPED: [HeaderName; 13] = [
+    static DROPPED: [HeaderName; 13] = [
         AUTHORIZATION,
         CONNECTION,
         CONTENT_LENGTH,
@@ -178,8 +174,20 @@ pub(super) fn request_headers(headers: &HeaderMap, resource: &Resource) -> Heade
             && !named.iter().any(|dropped| dropped == name.as_str())
     };
     let kept = headers.iter().filter(|(name, _)| is_kept(name));
-    kept.map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    copied(kept, headers.len() + ADDED)
+}
+
+/// Headers that are put into a request on its way.
+const ADDED: usize = 3;
+
+/// A map that does not grow while it is filled.
+fn copied<'a>(
+    headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    most: usize,
+) -> HeaderMap {
+    let mut copy = HeaderMap::with_capacity(most);
+    copy.extend(headers.map(|(name, value)| (name.clone(), value.clone())));
+    copy
 }
 
 /// An upstream's headers, as far as they are allowed and the key is not in them.
@@ -191,16 +199,15 @@ pub(super) fn answer_headers(headers: &HeaderMap, resource: &Resource) -> Header
     let is_openai = matches!(resource.kind, Kind::OpenAi { .. });
     let has_limits = !resource.limits.is_empty();
     let is_allowed = |name: &HeaderName| {
-        PASSED.contains(&name.as_str())
+        PASSED.binary_search(&name.as_str()).is_ok()
             || own.contains(name)
             || is_openai
                 && (name.as_str().starts_with("openai-") || is_rate_limit(name) && !has_limits)
     };
-    let mut allowed: HeaderMap = headers
+    let kept = headers
         .iter()
-        .filter(|(name, value)| is_allowed(name) && !resource.scrubber.finds(value.as_bytes()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+        .filter(|(name, value)| is_allowed(name) && !resource.scrubber.finds(value.as_bytes()));
+    let mut allowed = copied(kept, headers.len() + LABELS);
     if let Some(id) = headers
         .get("x-request-id")
         .filter(|id| !resource.scrubber.finds(id.as_bytes()))
@@ -208,4 +215,14 @@ pub(super) fn answer_headers(headers: &HeaderMap, resource: &Resource) -> Header
         allowed.insert(HeaderName::from_static("x-upstream-request-id"), id.clone());
     }
     allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_that_are_passed_can_be_searched() {
+        assert!(PASSED.is_sorted());
+    }
 }

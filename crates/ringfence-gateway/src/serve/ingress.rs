@@ -6,7 +6,7 @@
 
 mod forwarded;
 mod passage;
-mod patience;
+mod patient;
 mod tally;
 
 use std::future::Future;
@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::Worker;
 use super::worker::{Accepted, Entry};
 use passage::Passage;
-use patience::Patient;
+use patient::Patient;
 
 /// The program whose ports the fronts stand before.
 pub trait Program: Send + Sync {

@@ -2,17 +2,19 @@
 
 mod plan;
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::account::Account;
 use super::body::{EventBody, answer_body, request_body};
+use super::connection::Asking;
 use super::forward;
 use crate::answer::{Body, Refusal, Retry, SHOULD_RETRY, whole};
 use crate::config::{Config, Kind, Level, Resource, Target};
@@ -31,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn answer(
     mut account: Account,
-    request: Request<Incoming>,
+    request: Request<Asking>,
     path: &str,
 ) -> Response<Body> {
     if request.method() == Method::GET
@@ -40,24 +42,19 @@ pub(super) async fn answer(
         return response;
     }
     let Some(operation) = Operation::of(request.method(), path) else {
-        return forward::answer(account, request, path).await;
+        return Box::pin(forward::answer(account, request, path)).await;
     };
-    let query = request
-        .uri()
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
     let (head, body) = request.into_parts();
     let body = match request_body(body).await {
         Ok(body) => body,
         Err(refusal) => return account.refuse(&refusal),
     };
-    let plan = match planned(&mut account, operation, body).await {
+    let config = Arc::clone(&account.config);
+    let plan = match planned(&mut account, &config, operation, body).await {
         Ok(plan) => plan,
         Err(refusal) => return account.refuse(&refusal),
     };
-    let path = format!("{path}{query}");
-    match send(&mut account, &plan, &head.headers, &path).await {
+    match send(&mut account, &plan, &head, path).await {
         Ok(response) => told(account, &plan, response).await,
         Err(error) => account.refuse(&error.refusal()),
     }
@@ -98,17 +95,18 @@ fn models(account: &mut Account, path: &str) -> Option<Response<Body>> {
 }
 
 /// Reads the body, says which models may answer, and takes what it needs from the buckets.
-async fn planned(
+async fn planned<'a>(
     account: &mut Account,
+    config: &'a Config,
     operation: Operation,
     body: Bytes,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan<'a>, Refusal> {
     let read = RequestBody::read(&body)
         .map_err(|error| Refusal::invalid("invalid_json", error.to_string()))?;
     let resource = account
-        .resource()
+        .resource_of(config)
         .ok_or_else(|| Refusal::invalid("unknown_path", "the resource is gone"))?;
-    let plan = Plan::new(&account.config, resource, operation, read, body)?;
+    let plan = Plan::new(config, resource, operation, read, body)?;
     let keeps_text = resource.record == Level::Full;
     account.line.model = Some(ModelLine {
         operation: operation.name(),
@@ -149,14 +147,14 @@ fn input_texts(body: &[u8]) -> Option<Box<RawValue>> {
 /// Sends to one target after the other until one answers; the last one's answer is the answer.
 async fn send(
     account: &mut Account,
-    plan: &Plan,
-    headers: &HeaderMap,
+    plan: &Plan<'_>,
+    head: &http::request::Parts,
     path: &str,
 ) -> Result<Response<Body>, CallError> {
     account.gateway.upstreams.earn_retry();
-    let config = std::sync::Arc::clone(&account.config);
-    let gateway = std::sync::Arc::clone(&account.gateway);
-    let clients = std::sync::Arc::clone(&account.clients);
+    let config = Arc::clone(&account.config);
+    let gateway = Arc::clone(&account.gateway);
+    let clients = Arc::clone(&account.clients);
     let asked = account
         .resource()
         .map(|resource| resource.name.clone())
@@ -172,8 +170,9 @@ async fn send(
             account.line.attempts += 1;
             let call = Call {
                 method: Method::POST,
-                path_and_query: path.to_owned(),
-                headers: forward::request_headers(headers, resource),
+                path,
+                query: head.uri.query(),
+                headers: forward::request_headers(&head.headers, resource),
                 body: whole(plan.body_for(target)),
             };
             let answer = gateway.upstreams.send(&clients, resource, call).await;
@@ -222,7 +221,7 @@ fn note_target(account: &mut Account, resource: &Resource, target: &Target) {
 }
 
 /// The upstream's answer as the caller gets it.
-async fn told(mut account: Account, plan: &Plan, response: Response<Body>) -> Response<Body> {
+async fn told(mut account: Account, plan: &Plan<'_>, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
     let Some(resource) = account.resource() else {
         return Refusal::upstream("unknown_path", "the resource is gone").response();
@@ -254,11 +253,11 @@ async fn told(mut account: Account, plan: &Plan, response: Response<Body>) -> Re
     if !head.status.is_success() {
         return failed(account, head.status, headers, bytes);
     }
-    if serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
+    let Some(answer) = Answer::read(&bytes) else {
         let refusal = Refusal::upstream("upstream_invalid", "the upstream's answer is no JSON");
         return account.refuse(&refusal);
-    }
-    learn(&mut account, plan, &bytes);
+    };
+    learn(&mut account, plan, answer, &bytes);
     account.outcome(head.status, None);
     account.label(&mut headers);
     let clean = account
@@ -269,8 +268,7 @@ async fn told(mut account: Account, plan: &Plan, response: Response<Body>) -> Re
 }
 
 /// Usage and names of an answer; without usage the reserve stands.
-fn learn(account: &mut Account, plan: &Plan, bytes: &[u8]) {
-    let answer: Answer = serde_json::from_slice(bytes).unwrap_or_default();
+fn learn(account: &mut Account, plan: &Plan<'_>, answer: Answer, bytes: &[u8]) {
     let told = answer.usage();
     account.usage = told.or(Some(Usage {
         input: plan.input,
@@ -369,19 +367,24 @@ pub(super) fn is_rate_limit(name: &HeaderName) -> bool {
 }
 
 /// Whether a configuration has prices for what is asked.
-fn targets_of(config: &Config, resource: &Resource, asked: &str) -> Result<Vec<Target>, Refusal> {
+fn targets_of<'a>(
+    config: &Config,
+    resource: &'a Resource,
+    asked: &str,
+) -> Result<Cow<'a, [Target]>, Refusal> {
     let Kind::OpenAi { models } = &resource.kind else {
-        return Ok(Vec::new());
+        return Ok(Cow::default());
     };
     if let Some(targets) = models.get(asked) {
-        return Ok(targets.clone());
+        return Ok(targets.into());
     }
     if !models.is_empty() {
         return Err(plan::unknown_model(config, resource, asked));
     }
-    Ok(vec![Target {
+    let only = Target {
         resource: None,
         model: asked.to_owned(),
         price: None,
-    }])
+    };
+    Ok(vec![only].into())
 }

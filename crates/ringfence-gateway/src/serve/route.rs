@@ -1,5 +1,6 @@
 //! From a path to a resource, and from a token to a caller.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use ringfence_flag::ofrep;
 
 use super::account::Account;
+use super::connection::Asking;
 use super::{Gateway, Worker, flags, forward, relay};
 use crate::answer::{Body, BodyError, Refusal, whole};
 use crate::caller::{PREFIX, TokenError};
@@ -24,13 +25,13 @@ use crate::record::metrics::State;
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, BodyError>> + Send>>;
 
 /// Headers that may hold a caller's token besides `Authorization`.
-pub(super) const TOKEN_HEADERS: [HeaderName; 2] = [
+pub(super) static TOKEN_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("api-key"),
 ];
 
-pub(super) fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Answering {
-    Box::pin(async move { Ok(routed(&worker, request).await) })
+pub(super) fn answer(worker: Arc<Worker>, request: Request<Asking>) -> Answering {
+    Box::pin(routed(worker, request))
 }
 
 /// What a path means.
@@ -42,16 +43,19 @@ enum Route<'a> {
     Resource(usize, &'a str),
 }
 
-async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
+async fn routed(
+    worker: Arc<Worker>,
+    request: Request<Asking>,
+) -> Result<Response<Body>, BodyError> {
     let gateway = &worker.gateway;
     let config = gateway.snapshot();
-    let path = request.uri().path().to_owned();
-    let route = match route(&config, &path) {
+    let uri = request.uri().clone();
+    let route = match route(&config, uri.path()) {
         Ok(route) => route,
-        Err(refusal) => return refusal.response(),
+        Err(refusal) => return Ok(refusal.response()),
     };
     if matches!(route, Route::Health) {
-        return Response::new(whole("ok\n"));
+        return Ok(Response::new(whole("ok\n")));
     }
     let resource = match &route {
         Route::Resource(index, _) => config.resources.get(*index),
@@ -59,14 +63,18 @@ async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
     };
     let caller = match caller(&config, request.headers(), resource) {
         Ok(caller) => caller,
-        Err(refusal) => return refusal.response(),
+        Err(refusal) => return Ok(refusal.response()),
     };
-    match route {
+    Ok(match route {
         Route::Health => Response::new(whole("ok\n")),
         Route::Metrics => metrics(gateway, &config),
-        Route::Flags => flags::answer(&config, gateway.flags.subscribe(), request).await,
+        // In boxes what is rare or large: a request's memory is that of the largest that it could become.
+        Route::Flags => {
+            let request = request.map(Asking::into_incoming);
+            Box::pin(flags::answer(&config, gateway.flags.subscribe(), request)).await
+        }
         Route::Resource(index, below) => {
-            let account = account(worker, config, index, caller, &request);
+            let account = account(&worker, config, index, caller, &request);
             let is_llm = account
                 .resource()
                 .is_some_and(|r| matches!(r.kind, Kind::OpenAi { .. }));
@@ -77,10 +85,10 @@ async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
                     .unwrap_or(below);
                 relay::answer(account, request, below).await
             } else {
-                forward::answer(account, request, below).await
+                Box::pin(forward::answer(account, request, below)).await
             }
         }
-    }
+    })
 }
 
 fn account(
@@ -88,7 +96,7 @@ fn account(
     config: Arc<Config>,
     index: usize,
     caller: String,
-    request: &Request<Incoming>,
+    request: &Request<Asking>,
 ) -> Account {
     let resent = request.headers().get("x-stainless-retry-count");
     let resource = config.resources.get(index);
@@ -152,8 +160,18 @@ fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
 
 /// `.` or `..`, also where it is percent-encoded.
 fn is_dots(segment: &str) -> bool {
-    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-    plain == "." || plain == ".."
+    let mut rest = segment;
+    let mut dots = 0;
+    while let Some(after) = rest.strip_prefix('.').or_else(|| encoded_dot(rest)) {
+        (rest, dots) = (after, dots + 1);
+    }
+    rest.is_empty() && matches!(dots, 1 | 2)
+}
+
+/// What follows an encoded dot.
+fn encoded_dot(text: &str) -> Option<&str> {
+    let (first, after) = text.split_at_checked(3)?;
+    first.eq_ignore_ascii_case("%2e").then_some(after)
 }
 
 fn unknown(config: &Config, why: &str) -> Refusal {
@@ -212,17 +230,19 @@ fn unauthorized(code: &'static str, message: String) -> Refusal {
     }
 }
 
-fn token(headers: &HeaderMap, own: Option<&HeaderName>) -> Option<String> {
-    let plain = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::to_owned);
+fn token<'a>(headers: &'a HeaderMap, own: Option<&HeaderName>) -> Option<Cow<'a, str>> {
+    let plain = |name: &HeaderName| headers.get(name)?.to_str().ok();
     if let Some(authorization) = plain(&AUTHORIZATION) {
         let (scheme, rest) = authorization.split_once(' ')?;
-        return match scheme.to_ascii_lowercase().as_str() {
-            "bearer" => Some(rest.trim().to_owned()),
-            "basic" => basic(rest.trim()),
+        let is = |name| scheme.eq_ignore_ascii_case(name);
+        return match rest.trim() {
+            token if is("bearer") => Some(token.into()),
+            encoded if is("basic") => basic(encoded).map(Cow::from),
             _ => None,
         };
     }
-    TOKEN_HEADERS.iter().chain(own).find_map(plain)
+    let mut names = TOKEN_HEADERS.iter().chain(own);
+    names.find_map(plain).map(Cow::from)
 }
 
 /// The token as the user name or the password of basic authentication (RFC 7617).

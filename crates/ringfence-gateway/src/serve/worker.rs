@@ -6,19 +6,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{Gateway, ingress, route};
-use crate::answer::{Body, BodyError};
+use super::connection::{self, Server};
+use super::{Gateway, ingress};
 use crate::upstream::Clients;
 
-/// How long a request's head may take.
-const HEAD: Duration = Duration::from_secs(10);
 /// Threads at most: more would not be busy before the network is.
 const MOST: usize = 8;
 
@@ -26,6 +20,7 @@ const MOST: usize = 8;
 pub(super) struct Worker {
     pub(super) gateway: Arc<Gateway>,
     pub(super) clients: Arc<Clients>,
+    pub(super) server: Server,
 }
 
 /// A connection, its place among the connections, which is free when it is dropped, and where it came in.
@@ -56,7 +51,8 @@ impl Workers {
             threads: Vec::new(),
             next: 0,
         };
-        for _ in 0..processors.min(MOST) {
+        let threads = processors.min(MOST);
+        for _ in 0..threads {
             let (sender, receiver) = unbounded_channel();
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -67,6 +63,7 @@ impl Workers {
                 let worker = Worker {
                     gateway,
                     clients: Arc::default(),
+                    server: Server::new(threads),
                 };
                 // What is cut off at the end settles as a caller who has left does, when the loop is dropped.
                 runtime.block_on(work(&Arc::new(worker), receiver, grace));
@@ -96,54 +93,28 @@ impl Workers {
 }
 
 async fn work(worker: &Arc<Worker>, mut streams: UnboundedReceiver<Accepted>, grace: Duration) {
-    let graceful = GracefulShutdown::new();
-    let (ending, fronts) = watch::channel(false);
+    let (ending, ended) = watch::channel(false);
     while let Some((stream, place, entry)) = streams.recv().await {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
             continue;
         };
+        let worker = Arc::clone(worker);
         match entry {
             Entry::Own => {
-                let connection = graceful.watch(connection(worker, stream));
+                let connection = connection::serve(worker, stream, ended.clone());
                 tokio::spawn(async move {
-                    // A connection that broke has nobody left to tell.
-                    let _ = connection.await;
+                    connection.await;
                     drop(place);
                 });
             }
             Entry::Program(port) => {
-                let held = (place, fronts.clone());
-                tokio::spawn(ingress::serve(Arc::clone(worker), stream, port, held));
+                let held = (place, ended.clone());
+                tokio::spawn(ingress::serve(worker, stream, port, held));
             }
         }
     }
-    drop(fronts);
+    drop(ended);
     ending.send_replace(true);
-    let all = async { tokio::join!(graceful.shutdown(), ending.closed()) };
     // What is not done by then is cut off.
-    let _ = tokio::time::timeout(grace, all).await;
-}
-
-/// Answers the requests of one connection.
-struct Connected(Arc<Worker>);
-
-impl hyper::service::Service<http::Request<Incoming>> for Connected {
-    type Response = http::Response<Body>;
-    type Error = BodyError;
-    type Future = route::Answering;
-
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        route::answer(Arc::clone(&self.0), request)
-    }
-}
-
-type Served = http1::Connection<TokioIo<tokio::net::TcpStream>, Connected>;
-
-fn connection(worker: &Arc<Worker>, stream: tokio::net::TcpStream) -> Served {
-    // Without it each small chunk of a stream waits for the acknowledgement of the one before; where it fails, it is only slow.
-    let _ = stream.set_nodelay(true);
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), Connected(Arc::clone(worker)))
+    let _ = tokio::time::timeout(grace, ending.closed()).await;
 }

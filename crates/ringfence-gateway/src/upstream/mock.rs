@@ -1,8 +1,11 @@
 //! Answers without a model: the same question gets the same answer.
 //!
-//! A chat is answered with what was said last, a request with tools with a call of the first one, a request for a JSON schema with the
-//! smallest value that fits it, an embedding with numbers made of the text's bytes.
+//! A chat is answered with what was said last, a request with tools with a call of the first one, or of the one that it names, a request
+//! for a JSON schema with the smallest value that fits it, an embedding with numbers made of the text's bytes.
 
+mod question;
+mod responses;
+mod schema;
 mod speech;
 mod vector;
 
@@ -24,7 +27,7 @@ use speech::Speech;
 /// Requests that all mocks of this process have had, for scripts that fail the first ones only.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-pub(super) async fn answer(script: &Script, call: Call) -> Response<Body> {
+pub(super) async fn answer(script: &Script, call: Call<'_>) -> Response<Body> {
     pause(script.latency).await;
     if let Some(failure) = script.fail {
         let earlier = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -39,10 +42,12 @@ pub(super) async fn answer(script: &Script, call: Call) -> Response<Body> {
         .await
         .map(http_body_util::Collected::to_bytes);
     let request: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
-    let path = call.path_and_query.split('?').next().unwrap_or_default();
-    match path {
+    match call.path {
         "/embeddings" => json_answer(&vector::embeddings(&request)),
-        "/chat/completions" | "/completions" | "/responses" => spoken(script, path, &request),
+        "/models" => json_answer(&json!({ "object": "list", "data": [
+            { "id": "mock", "object": "model", "created": 0, "owned_by": "mock" }
+        ] })),
+        "/chat/completions" | "/completions" | "/responses" => spoken(script, call.path, &request),
         _ => {
             let refusal = Refusal::invalid("unknown_path", "the mock has no such path");
             refusal.status(StatusCode::NOT_FOUND).response()
@@ -52,10 +57,19 @@ pub(super) async fn answer(script: &Script, call: Call) -> Response<Body> {
 
 fn spoken(script: &Script, path: &str, request: &Value) -> Response<Body> {
     let speech = Speech::of(path, request, script.chunks);
-    if request.get("stream") != Some(&json!(true)) {
-        return json_answer(&speech.whole());
+    let is_response = path == "/responses";
+    if !question::is_true(request, "/stream") {
+        return json_answer(&if is_response {
+            responses::whole(&speech)
+        } else {
+            speech.whole()
+        });
     }
-    let events = speech.events();
+    let events = if is_response {
+        responses::events(&speech)
+    } else {
+        speech.events()
+    };
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(speak(script.clone(), events, sender));
     let mut response = Response::new(Spoken(receiver).boxed_unsync());

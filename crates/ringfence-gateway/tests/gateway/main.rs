@@ -7,10 +7,12 @@
 )]
 
 mod beside;
+mod connections;
 mod flags;
 mod forward;
 mod ingress;
 mod limits;
+mod mock;
 mod models;
 mod redis;
 mod reload;

@@ -4,6 +4,7 @@ import os
 import time
 
 import openai
+import pydantic
 
 production = os.environ["ENVIRONMENT"] == "prod"
 model = os.environ["EXPECTED_MODEL"]
@@ -47,6 +48,20 @@ assert pieces[0][0].function.name == "weather" and pieces[0][0].index == 0
 schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": {"age": {"type": "integer"}}}}}
 text = client.chat.completions.create(model="chat", messages=hello, response_format=schema).choices[0].message.content
 assert text == '{"age":0}', text
+
+
+class Step(pydantic.BaseModel):
+    number: int
+    note: str | None
+
+
+class Steps(pydantic.BaseModel):
+    steps: list[Step]
+    first: Step
+
+
+parsed = client.chat.completions.parse(model="chat", messages=hello, response_format=Steps).choices[0].message.parsed
+assert parsed.first == Step(number=0, note="mock") and parsed.steps == [], parsed
 vectors = client.embeddings.create(model="embed", input=["a", "b"]).data
 plain = client.embeddings.create(model="embed", input=["a", "b"], encoding_format="float").data
 assert [row.embedding for row in vectors] == [row.embedding for row in plain]
@@ -55,7 +70,12 @@ assert client.completions.create(model="chat", prompt="x").choices[0].text == "Y
 assert client.responses.create(model="chat", input="x").output_text == "You said: x"
 with client.responses.stream(model="chat", input="x") as events:
     kinds = [event.type for event in events]
-assert kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds
+    said = events.get_final_response().output_text
+assert kinds[0] == "response.created" and kinds[-1] == "response.completed" and said == "You said: x", (kinds, said)
+tool = {"type": "function", "name": "weather", "strict": False, "parameters": tools[0]["function"]["parameters"]}
+with client.responses.stream(model="chat", input="x", tools=[tool]) as events:
+    call = events.get_final_response().output[0]
+assert (call.type, call.name, call.arguments) == ("function_call", "weather", '{"city":"mock"}'), call
 assert [row.id for row in client.models.list()] == ["chat", "embed", "gpt-4o-mini"]
 error = refused(openai.NotFoundError, "model_not_found", lambda: client.chat.completions.create(model="gpt-9", messages=hello))
 assert "known: chat" in str(error)

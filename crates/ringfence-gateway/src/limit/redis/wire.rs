@@ -6,12 +6,13 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::super::Claim;
+use super::reply::{self, Reply};
 use super::script::Script;
 
 /// Where a server is, and who one is there.
@@ -92,15 +93,6 @@ fn decoded(text: &str) -> Result<String, ServerError> {
     String::from_utf8(bytes).map_err(|_| ServerError)
 }
 
-/// What the server says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
-    Nothing,
-    Text(String),
-    Number(i64),
-    List(Vec<u64>),
-}
-
 type Connection = BufReader<TcpStream>;
 
 /// Connections to the server, as many as are used at once.
@@ -113,8 +105,6 @@ pub(super) struct Wire {
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Connections that are kept.
 const KEPT: usize = 32;
-/// The longest text and list that are taken.
-const LONGEST: usize = 1 << 20;
 
 impl Wire {
     pub(super) const fn new(server: Server) -> Self {
@@ -216,66 +206,7 @@ async fn ask(connection: &mut Connection, words: &[&str]) -> io::Result<Reply> {
         request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
     }
     connection.write_all(request.as_bytes()).await?;
-    reply(connection).await
-}
-
-async fn reply(connection: &mut Connection) -> io::Result<Reply> {
-    let line = line(connection).await?;
-    let (kind, rest) = line.split_at_checked(1).ok_or_else(no_reply)?;
-    match kind {
-        "+" => Ok(Reply::Text(rest.to_owned())),
-        ":" => Ok(Reply::Number(rest.parse().map_err(|_| no_reply())?)),
-        "$" => text(connection, rest).await,
-        "*" => list(connection, rest).await,
-        // What it complains of may quote what it was sent.
-        "-" => Err(io::Error::other(
-            rest.split(' ').next().unwrap_or_default().to_owned(),
-        )),
-        _ => Err(no_reply()),
-    }
-}
-
-async fn text(connection: &mut Connection, length: &str) -> io::Result<Reply> {
-    if length == "-1" {
-        return Ok(Reply::Nothing);
-    }
-    let length = bounded(length)?;
-    let mut bytes = vec![0; length + 2];
-    connection.read_exact(&mut bytes).await?;
-    bytes.truncate(length);
-    String::from_utf8(bytes)
-        .map(Reply::Text)
-        .map_err(|_| no_reply())
-}
-
-/// A list of numbers: the scripts give no other.
-async fn list(connection: &mut Connection, length: &str) -> io::Result<Reply> {
-    let mut numbers = Vec::new();
-    for _ in 0..bounded(length)? {
-        let line = line(connection).await?;
-        let number = line
-            .strip_prefix(':')
-            .and_then(|number| number.parse().ok());
-        numbers.push(number.ok_or_else(no_reply)?);
-    }
-    Ok(Reply::List(numbers))
-}
-
-async fn line(connection: &mut Connection) -> io::Result<String> {
-    let mut line = String::new();
-    connection.take(LONGEST as u64).read_line(&mut line).await?;
-    line.strip_suffix("\r\n")
-        .map(str::to_owned)
-        .ok_or_else(no_reply)
-}
-
-fn bounded(length: &str) -> io::Result<usize> {
-    let length = length.parse().ok().filter(|length| *length <= LONGEST);
-    length.ok_or_else(no_reply)
-}
-
-fn no_reply() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "this is no reply of Redis")
+    reply::read(connection).await
 }
 
 #[cfg(test)]

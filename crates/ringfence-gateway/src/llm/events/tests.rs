@@ -13,9 +13,10 @@ fn pass(stream: &str, size: usize, drops: bool) -> (String, Events, Result<(), E
     let mut events = Events::new(drops, true);
     let mut passed = Vec::new();
     for piece in stream.as_bytes().chunks(size) {
-        match events.push(piece, &scrubber) {
-            Ok(ready) => passed.extend(ready),
-            Err(error) => return (String::from_utf8(passed).unwrap(), events, Err(error)),
+        let (ready, result) = events.push(piece, &scrubber);
+        passed.extend(ready);
+        if result.is_err() {
+            return (String::from_utf8(passed).unwrap(), events, result);
         }
     }
     let end = events.finish();
@@ -83,6 +84,19 @@ fn what_cannot_be_an_event_ends_the_stream() {
     );
     let long = "data: ".to_owned() + &"x".repeat(LONGEST + 1);
     assert_eq!(pass(&long, 1 << 20, true).2, Err(EventError::TooLong));
+}
+
+/// A stream that ends badly has passed what was well before, whatever the pieces were.
+#[test]
+fn what_came_before_a_bad_event_is_passed() {
+    let stream = "data: {\"a\":1}\n\ndata: oops\n\n";
+    for size in 1..=stream.len() {
+        let (passed, _, end) = pass(stream, size, true);
+        assert_eq!(
+            (passed.as_str(), end),
+            ("data: {\"a\":1}\n\n", Err(EventError::NoJson))
+        );
+    }
 }
 
 #[test]

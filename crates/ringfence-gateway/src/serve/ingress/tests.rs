@@ -13,6 +13,7 @@ use crate::limit::memory::Memory;
 use crate::limit::{Store, rule};
 use crate::record::writer::Recorder;
 use crate::serve::Gateway;
+use crate::serve::connection::Server;
 
 /// A program of which a test says what it does with each connection.
 struct Said(fn(TcpStream));
@@ -72,6 +73,7 @@ async fn served(program: fn(TcpStream), sends: &str, reads: bool) -> String {
     let worker = Arc::new(Worker {
         gateway: Arc::clone(&gateway),
         clients: Arc::default(),
+        server: Server::new(1),
     });
     let began = Instant::now();
     serve(worker, stream, 8000, (place, ended)).await;

@@ -1,5 +1,7 @@
 //! What a request to a model asks for, and who may answer.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
@@ -46,11 +48,11 @@ impl Operation {
 }
 
 /// A request that can be sent.
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// The model as the caller names it.
     pub(super) asked: String,
     /// Who may answer, in the order of trying.
-    pub(super) targets: Vec<Target>,
+    pub(super) targets: Cow<'a, [Target]>,
     pub(super) request: RequestBody,
     pub(super) body: Bytes,
     /// Tokens that are reserved for the prompt.
@@ -60,10 +62,10 @@ pub(super) struct Plan {
     operation: Operation,
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     pub(super) fn new(
         config: &Config,
-        resource: &Resource,
+        resource: &'a Resource,
         operation: Operation,
         request: RequestBody,
         body: Bytes,

@@ -1,233 +1,157 @@
-//! What a mock says, whole and in events.
+//! What a mock says, whole and in events: Chat Completions and Completions here, the Responses API in [`super::responses`].
 
 use serde_json::{Value, json};
 
+use super::question::{self, merged};
 use crate::llm::usage::estimate;
 
 /// An answer before it has a shape.
 pub(super) struct Speech {
-    shape: Shape,
-    model: Value,
-    pieces: Vec<String>,
-    /// The name of the tool that is called, and its arguments are the pieces.
-    tool: Option<String>,
-    finish: &'static str,
-    input: u64,
+    pub(super) model: Value,
+    pub(super) pieces: Vec<String>,
+    /// The name of the tool that is called; its arguments are the pieces.
+    pub(super) tool: Option<String>,
+    /// Whether it was cut because it was too long.
+    pub(super) is_cut: bool,
+    pub(super) input: u64,
+    is_chat: bool,
+    answers: u64,
     wants_usage: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Chat,
-    Completion,
-    Response,
 }
 
 impl Speech {
     pub(super) fn of(path: &str, request: &Value, chunks: Option<usize>) -> Self {
-        let shape = match path {
-            "/completions" => Shape::Completion,
-            "/responses" => Shape::Response,
-            _ => Shape::Chat,
-        };
-        let last = last_text(request);
-        let tool = tool(request);
-        let text = match (&tool, schema(request)) {
-            (Some((_, parameters)), _) => instance(parameters).to_string(),
-            (None, Some(schema)) => instance(schema).to_string(),
-            (None, None) => format!("You said: {last}"),
-        };
+        let last = question::last_text(request);
+        let tool = question::tool(request);
+        let text = tool.as_ref().map_or_else(
+            || question::answer(request, &last),
+            |tool| tool.arguments().to_string(),
+        );
         let mut pieces = cut(&text, chunks);
-        let most = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
-        let most = most.iter().find_map(|name| request.get(name)?.as_u64());
-        let most = most.map_or(usize::MAX, |most| {
-            usize::try_from(most).unwrap_or(usize::MAX)
-        });
-        let finish = match &tool {
-            Some(_) => "tool_calls",
-            None if pieces.len() > most => "length",
-            None => "stop",
-        };
+        let most = question::most(request);
+        let is_cut = pieces.len() > most;
         pieces.truncate(most);
         Self {
-            shape,
+            is_chat: path == "/chat/completions",
             model: request.get("model").cloned().unwrap_or_default(),
             pieces,
-            tool: tool.map(|(name, _)| name),
-            finish,
+            tool: tool.map(|tool| tool.name.to_owned()),
+            is_cut,
             input: estimate(last.len()),
-            wants_usage: request.pointer("/stream_options/include_usage") == Some(&json!(true)),
+            answers: question::answers(request),
+            wants_usage: question::is_true(request, "/stream_options/include_usage"),
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.pieces.concat()
     }
 
-    fn output(&self) -> u64 {
+    pub(super) fn output(&self) -> u64 {
         self.pieces.len() as u64
     }
 
     fn usage(&self) -> Value {
-        let (input, output) = (self.input, self.output());
-        match self.shape {
-            Shape::Response => {
-                json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input + output })
-            }
-            _ => {
-                json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output })
-            }
+        let (input, output) = (self.input, self.output().saturating_mul(self.answers));
+        json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output })
+    }
+
+    const fn finish(&self) -> &'static str {
+        match (self.is_cut, &self.tool) {
+            (true, _) => "length",
+            (false, Some(_)) => "tool_calls",
+            (false, None) => "stop",
         }
     }
 
     /// The answer at once.
     pub(super) fn whole(&self) -> Value {
-        match self.shape {
-            Shape::Chat => {
-                let message = match &self.tool {
-                    Some(name) => json!({ "role": "assistant", "content": null, "tool_calls": [
-                        { "id": "call_mock", "type": "function", "function": { "name": name, "arguments": self.text() } }
-                    ] }),
-                    None => json!({ "role": "assistant", "content": self.text() }),
-                };
-                self.with_choice("chat.completion", &json!({ "message": message }))
+        let content = match (self.is_chat, &self.tool) {
+            (false, _) => json!({ "text": self.text() }),
+            (true, None) => {
+                json!({ "message": { "role": "assistant", "content": self.text(), "refusal": null } })
             }
-            Shape::Completion => {
-                self.with_choice("text_completion", &json!({ "text": self.text() }))
-            }
-            Shape::Response => self.response("completed"),
-        }
-    }
-
-    fn with_choice(&self, object: &str, content: &Value) -> Value {
-        let mut choice = json!({ "index": 0, "finish_reason": self.finish, "logprobs": null });
-        merge(&mut choice, content);
-        json!({
-            "id": "mock-1", "object": object, "created": 0, "model": self.model, "choices": [choice], "usage": self.usage(),
-        })
-    }
-
-    fn response(&self, status: &str) -> Value {
-        let output = match &self.tool {
-            Some(name) => {
-                json!({ "id": "fc_mock", "type": "function_call", "call_id": "call_mock", "name": name, "arguments": self.text(), "status": status })
-            }
-            None => {
-                json!({ "id": "msg_mock", "type": "message", "role": "assistant", "status": status,
-                "content": [{ "type": "output_text", "text": self.text(), "annotations": [] }] })
+            (true, Some(name)) => {
+                let function = json!({ "name": name, "arguments": self.text() });
+                let call = json!({ "id": "call_mock", "type": "function", "function": function });
+                json!({ "message": { "role": "assistant", "content": null, "tool_calls": [call] } })
             }
         };
-        json!({
-            "id": "resp_mock", "object": "response", "created_at": 0, "model": self.model, "status": status, "output": [output],
-            "usage": self.usage(), "parallel_tool_calls": true, "tool_choice": "auto", "tools": [],
-        })
+        let choices = self.choices(Some(self.finish()), &content);
+        let object = if self.is_chat {
+            "chat.completion"
+        } else {
+            "text_completion"
+        };
+        self.named(object, json!({ "choices": choices, "usage": self.usage() }))
+    }
+
+    fn choices(&self, finish: Option<&str>, content: &Value) -> Vec<Value> {
+        let choice = |index| {
+            let head = json!({ "index": index, "finish_reason": finish, "logprobs": null });
+            merged(head, content.clone())
+        };
+        (0..self.answers).map(choice).collect()
+    }
+
+    fn named(&self, object: &str, content: Value) -> Value {
+        let head = json!({ "id": "mock-1", "object": object, "created": 0, "model": self.model });
+        merged(head, content)
     }
 
     /// The answer as a stream.
     pub(super) fn events(&self) -> Vec<String> {
-        if self.shape == Shape::Response {
-            return self.response_events();
-        }
-        let mut events: Vec<Value> = self
-            .pieces
-            .iter()
-            .enumerate()
-            .map(|(index, piece)| self.chunk(index, piece))
+        let pieces = self.pieces.iter().enumerate();
+        let mut events: Vec<Value> = pieces
+            .map(|(index, piece)| self.choices(None, &self.delta(index, piece)))
+            .map(|choices| self.chunk(json!({ "choices": choices })))
             .collect();
-        let content = if self.shape == Shape::Chat {
+        let end = if self.is_chat {
             json!({ "delta": {} })
         } else {
             json!({ "text": "" })
         };
-        let mut end = json!({ "index": 0, "finish_reason": self.finish });
-        merge(&mut end, &content);
-        events.push(self.event(&json!({ "choices": [end] })));
+        let choices = self.choices(Some(self.finish()), &end);
+        events.push(self.chunk(json!({ "choices": choices })));
         if self.wants_usage {
-            events.push(self.event(&json!({ "choices": [], "usage": self.usage() })));
+            events.push(self.chunk(json!({ "choices": [], "usage": self.usage() })));
         }
         let lines = events.into_iter().map(|event| format!("data: {event}\n\n"));
         lines.chain(["data: [DONE]\n\n".to_owned()]).collect()
     }
 
-    fn event(&self, content: &Value) -> Value {
-        let object = if self.shape == Shape::Chat {
+    fn chunk(&self, content: Value) -> Value {
+        let object = if self.is_chat {
             "chat.completion.chunk"
         } else {
             "text_completion"
         };
-        let mut event =
-            json!({ "id": "mock-1", "object": object, "created": 0, "model": self.model });
-        merge(&mut event, content);
-        event
+        self.named(object, content)
     }
 
-    fn chunk(&self, index: usize, piece: &str) -> Value {
-        let content = match (self.shape, &self.tool) {
-            (Shape::Completion, _) => json!({ "text": piece }),
-            (_, Some(name)) if index == 0 => {
-                json!({ "delta": { "role": "assistant", "tool_calls": [
-                { "index": 0, "id": "call_mock", "type": "function", "function": { "name": name, "arguments": piece } }
-            ] } })
+    fn delta(&self, index: usize, piece: &str) -> Value {
+        let function = match &self.tool {
+            _ if !self.is_chat => return json!({ "text": piece }),
+            None if index == 0 => {
+                return json!({ "delta": { "role": "assistant", "content": piece } });
             }
-            (_, Some(_)) => {
-                json!({ "delta": { "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] } })
-            }
-            (_, None) if index == 0 => {
-                json!({ "delta": { "role": "assistant", "content": piece } })
-            }
-            (_, None) => json!({ "delta": { "content": piece } }),
+            None => return json!({ "delta": { "content": piece } }),
+            Some(name) if index == 0 => json!({ "name": name, "arguments": piece }),
+            Some(_) => json!({ "arguments": piece }),
         };
-        let mut choice = json!({ "index": 0, "finish_reason": null });
-        merge(&mut choice, &content);
-        self.event(&json!({ "choices": [choice] }))
-    }
-
-    fn response_events(&self) -> Vec<String> {
-        let created = json!({ "type": "response.created", "sequence_number": 0, "response": self.response("in_progress") });
-        let mut events = vec![created];
-        for piece in &self.pieces {
-            events.push(json!({
-                "type": "response.output_text.delta", "sequence_number": events.len(), "item_id": "msg_mock",
-                "output_index": 0, "content_index": 0, "delta": piece, "logprobs": [],
-            }));
+        let call = json!({ "index": 0, "function": function });
+        if index > 0 {
+            return json!({ "delta": { "tool_calls": [call] } });
         }
-        let number = events.len();
-        events.push(json!({ "type": "response.completed", "sequence_number": number, "response": self.response("completed") }));
-        let name = |event: &Value| {
-            event
-                .get("type")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        events
-            .iter()
-            .map(|event| format!("event: {}\ndata: {event}\n\n", name(event)))
-            .collect()
-    }
-}
-
-fn merge(into: &mut Value, from: &Value) {
-    if let (Value::Object(into), Value::Object(from)) = (into, from) {
-        into.extend(from.clone());
+        let call = merged(call, json!({ "id": "call_mock", "type": "function" }));
+        json!({ "delta": { "role": "assistant", "tool_calls": [call] } })
     }
 }
 
 /// Words with the space before them, or so many chunks of about one length.
 fn cut(text: &str, chunks: Option<usize>) -> Vec<String> {
     let Some(chunks) = chunks.filter(|chunks| *chunks > 0) else {
-        let ends = text
-            .char_indices()
-            .filter(|(_, c)| *c == ' ')
-            .map(|(at, _)| at);
-        let bounds: Vec<usize> = [0].into_iter().chain(ends).chain([text.len()]).collect();
-        let pieces = bounds
-            .windows(2)
-            .filter_map(|pair| text.get(*pair.first()?..*pair.last()?));
-        return pieces
-            .filter(|piece| !piece.is_empty())
-            .map(str::to_owned)
-            .collect();
+        return words(text);
     };
     let characters: Vec<char> = text.chars().collect();
     let bound = |index: usize| index * characters.len() / chunks;
@@ -241,69 +165,17 @@ fn cut(text: &str, chunks: Option<usize>) -> Vec<String> {
         .collect()
 }
 
-/// What was said last: the last message's content, the prompt or the input.
-fn last_text(request: &Value) -> String {
-    let messages = request.get("messages").or_else(|| request.get("input"));
-    let last = match messages {
-        Some(Value::Array(messages)) => messages.last(),
-        other => other.or_else(|| request.get("prompt")),
-    };
-    let content = last.and_then(|last| last.get("content")).or(last);
-    match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
-            texts.collect::<Vec<_>>().join(" ")
-        }
-        _ => String::new(),
-    }
-}
-
-/// The first tool, unless its result is what was said last.
-fn tool(request: &Value) -> Option<(String, Value)> {
-    let has_result = request.pointer("/messages").and_then(Value::as_array);
-    let is_result =
-        has_result.and_then(|messages| messages.last()?.get("role")?.as_str()) == Some("tool");
-    if is_result || request.get("tool_choice") == Some(&json!("none")) {
-        return None;
-    }
-    let tool = request.get("tools")?.as_array()?.first()?;
-    let function = tool.get("function").unwrap_or(tool);
-    let name = function.get("name")?.as_str()?.to_owned();
-    Some((
-        name,
-        function.get("parameters").cloned().unwrap_or_default(),
-    ))
-}
-
-/// The schema that the answer has to fit.
-fn schema(request: &Value) -> Option<&Value> {
-    let chat = request.pointer("/response_format/json_schema/schema");
-    chat.or_else(|| request.pointer("/text/format/schema"))
-}
-
-/// The smallest value that fits a schema, as far as types and required properties go.
-fn instance(schema: &Value) -> Value {
-    if let Some(first) = schema
-        .get("enum")
-        .and_then(Value::as_array)
-        .and_then(|values| values.first())
-    {
-        return first.clone();
-    }
-    match schema.get("type").and_then(Value::as_str) {
-        Some("string") => json!("mock"),
-        Some("integer" | "number") => json!(0),
-        Some("boolean") => json!(false),
-        Some("array") => json!([]),
-        Some("null") => Value::Null,
-        _ => {
-            let properties = schema.get("properties").and_then(Value::as_object);
-            let filled = properties
-                .into_iter()
-                .flatten()
-                .map(|(name, inner)| (name.clone(), instance(inner)));
-            Value::Object(filled.collect())
-        }
-    }
+fn words(text: &str) -> Vec<String> {
+    let ends = text
+        .char_indices()
+        .filter(|(_, c)| *c == ' ')
+        .map(|(at, _)| at);
+    let bounds: Vec<usize> = [0].into_iter().chain(ends).chain([text.len()]).collect();
+    let pieces = bounds
+        .windows(2)
+        .filter_map(|pair| text.get(*pair.first()?..*pair.last()?));
+    pieces
+        .filter(|piece| !piece.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -1,0 +1,7 @@
+#![no_main]
+
+#[expect(dead_code, reason = "one target of four")]
+#[path = "../gateway.rs"]
+mod gateway;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gateway::scrub(bytes));
