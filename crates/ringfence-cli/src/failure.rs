@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and what is said when it did not do what it was asked.
 
-use ringfence_diagnostic::{Diagnostic, Sources};
+use ringfence_diagnostic::{Diagnostic, Severity, Sources};
 
 /// Exit codes. `run` and `shell` otherwise pass on the code of the command that they started.
 pub(crate) mod exit {
@@ -54,6 +54,21 @@ impl Failure {
     /// One diagnostic, in no file that was read.
     pub(crate) fn diagnostic(diagnostic: Diagnostic, sources: Sources) -> Self {
         Self::Diagnostics(vec![diagnostic], Box::new(sources))
+    }
+
+    /// What is wrong, in one line; of several things the first.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Diagnostics(diagnostics, _) => {
+                let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
+                let first = diagnostics.iter().find(is_error);
+                first.map_or_else(String::new, |diagnostic| diagnostic.message.clone())
+            }
+            Self::Error(error) => match &error.cause {
+                Some(cause) => format!("{}: {cause}", error.message),
+                None => error.message.clone(),
+            },
+        }
     }
 
     /// The exit code.

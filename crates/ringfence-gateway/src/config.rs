@@ -1,6 +1,8 @@
 //! What a gateway is started with: plain data, checked by [`refusals`] before anything listens.
 
 mod address;
+mod driven;
+mod origin;
 mod refusal;
 mod script;
 
@@ -13,6 +15,9 @@ use ringfence_flag::definition::FlagSet;
 use ringfence_secret::redact::Patterns;
 
 pub use address::{Address, AddressError, Upstream};
+pub use driven::Driven;
+pub(crate) use driven::Occasion;
+pub use origin::{Origin, Origins};
 pub use refusal::{Refused, refusals};
 pub use script::{Failure, Script, duration};
 
@@ -32,6 +37,8 @@ pub struct Config {
     pub resources: Vec<Resource>,
     /// What the program asks for over OFREP.
     pub flags: FlagSet,
+    /// Pages whose scripts may ask for them.
+    pub origins: Origins,
     /// Gives out tokens of callers, and knows them again.
     pub callers: CallerKey,
     /// The environment's secrets, which no record may hold.
@@ -66,9 +73,9 @@ pub struct Resource {
     /// Takes the key out of what comes back.
     pub scrubber: Scrubber,
     /// What a request takes from.
-    pub limits: Vec<Arc<Rule>>,
+    pub limits: Driven<Vec<Arc<Rule>>>,
     /// What is written down.
-    pub record: Level,
+    pub record: Driven<Level>,
     /// How long the upstream may take to begin to answer, and be silent within an answer.
     pub timeout: Duration,
 }
@@ -127,7 +134,7 @@ impl Price {
 }
 
 /// What is written down of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Nothing.
     None,

@@ -4,6 +4,7 @@
 //! `ringfence.*` elsewhere. A line is scrubbed of the environment's secrets as a whole, after it has been put together.
 
 pub(crate) mod metrics;
+pub(crate) mod tally;
 pub mod writer;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -7,8 +7,10 @@ mod account;
 mod body;
 mod flags;
 mod forward;
+mod page;
 mod relay;
 mod route;
+mod status;
 mod watch;
 mod worker;
 
@@ -17,7 +19,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as channel};
@@ -45,6 +47,7 @@ pub struct Gateway {
     flags: channel::Sender<String>,
     /// A random number, so that two gateways do not give the same names to requests.
     seed: u64,
+    began: Instant,
 }
 
 /// Why a gateway cannot be served.
@@ -72,6 +75,7 @@ impl Gateway {
             metrics: Metrics::default(),
             requests: AtomicU64::new(0),
             book: None,
+            began: Instant::now(),
         }
     }
 

@@ -13,9 +13,11 @@
 )]
 
 mod clients;
+mod driven;
 mod running;
 mod serve;
 mod tls;
+mod top;
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod world;

@@ -104,6 +104,27 @@ impl Redis {
             .map_err(TakeError::Denied)
     }
 
+    /// How a window of the calendar stands, by this machine's clock: whoever looks on changes nothing.
+    pub(super) async fn standing(&self, claim: &Claim) -> Option<Standing> {
+        let Period::Calendar(calendar) = claim.rule.period else {
+            return None;
+        };
+        let now = self.own.now().unix;
+        let (start, end) = calendar.window(now);
+        let key = format!("{}:{start}", claim.key);
+        let used = match self.wire.call(&["GET", &key]).await.ok()? {
+            Reply::Nothing => 0,
+            Reply::Text(used) => used.parse().ok()?,
+            _ => return None,
+        };
+        Some(Standing {
+            unit: claim.rule.unit,
+            limit: claim.rule.limit,
+            remaining: claim.rule.limit.saturating_sub(used),
+            reset: Duration::from_secs(end - now),
+        })
+    }
+
     pub(super) fn settle(&self, grant: Grant, cost: Option<Cost>) {
         let Some(lease) = grant.lease.clone() else {
             self.own.settle(grant, cost, self.own.now());

@@ -189,7 +189,7 @@ pub(super) fn answer_headers(headers: &HeaderMap, resource: &Resource) -> Header
         Kind::OpenAi { .. } => &[],
     };
     let is_openai = matches!(resource.kind, Kind::OpenAi { .. });
-    let has_limits = !resource.limits.is_empty();
+    let has_limits = !resource.limits.all().all(Vec::is_empty);
     let is_allowed = |name: &HeaderName| {
         PASSED.contains(&name.as_str())
             || own.contains(name)

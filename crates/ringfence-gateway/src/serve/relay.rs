@@ -109,7 +109,6 @@ async fn planned(
         .resource()
         .ok_or_else(|| Refusal::invalid("unknown_path", "the resource is gone"))?;
     let plan = Plan::new(&account.config, resource, operation, read, body)?;
-    let keeps_text = resource.record == Level::Full;
     account.line.model = Some(ModelLine {
         operation: operation.name(),
         provider: "openai",
@@ -118,7 +117,7 @@ async fn planned(
         is_stream: plan.request.is_stream,
         ..ModelLine::default()
     });
-    account.line.texts = keeps_text.then(|| Texts {
+    account.line.texts = (account.level() == Level::Full).then(|| Texts {
         input: input_texts(&plan.body),
         output: None,
     });
@@ -235,6 +234,7 @@ async fn told(mut account: Account, plan: &Plan, response: Response<Body>) -> Re
     let is_events = is_events.is_some_and(|kind| kind.starts_with("text/event-stream"));
     let mut headers = forward::answer_headers(&head.headers, resource);
     if head.status.is_success() && is_events {
+        account.mark_stream();
         account.label(&mut headers);
         let events = Events::new(plan.asks_usage(), account.line.texts.is_some());
         let body = EventBody::new(body, events, silence, account, plan.input);

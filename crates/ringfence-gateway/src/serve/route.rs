@@ -12,7 +12,8 @@ use hyper::body::Incoming;
 use ringfence_flag::ofrep;
 
 use super::account::Account;
-use super::{Gateway, Worker, flags, forward, relay};
+use super::page::Page;
+use super::{Gateway, Worker, flags, forward, relay, status};
 use crate::answer::{Body, BodyError, Refusal, whole};
 use crate::caller::TokenError;
 use crate::config::{Config, Kind, Resource};
@@ -29,21 +30,36 @@ pub(super) const TOKEN_HEADERS: [HeaderName; 2] = [
 ];
 
 pub(super) fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Answering {
-    Box::pin(async move { Ok(routed(&worker, request).await) })
+    Box::pin(async move {
+        let config = worker.gateway.snapshot();
+        let Some(page) = Page::of(&config, &request) else {
+            return Ok(routed(&worker, config, request).await);
+        };
+        let mut response = match page.preflight(&request) {
+            Some(response) => response,
+            None => routed(&worker, config, request).await,
+        };
+        page.label(&mut response);
+        Ok(response)
+    })
 }
 
 /// What a path means.
 enum Route<'a> {
     Health,
     Metrics,
+    Status,
     Flags,
     /// The resource's place in the configuration, and the path below it.
     Resource(usize, &'a str),
 }
 
-async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
+async fn routed(
+    worker: &Worker,
+    config: Arc<Config>,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let gateway = &worker.gateway;
-    let config = gateway.snapshot();
     let path = request.uri().path().to_owned();
     let route = match route(&config, &path) {
         Ok(route) => route,
@@ -60,14 +76,19 @@ async fn routed(worker: &Worker, request: Request<Incoming>) -> Response<Body> {
         _ => None,
     };
     let header = header.map(|key| key.header().clone());
-    let caller = match caller(&config, request.headers(), header.as_ref()) {
+    let caller = match flags::listener(&config, &request) {
+        Some(caller) => Ok(caller),
+        None => caller(&config, request.headers(), header.as_ref()),
+    };
+    let caller = match caller {
         Ok(caller) => caller,
         Err(refusal) => return refusal.response(),
     };
     match route {
         Route::Health => Response::new(whole("ok\n")),
         Route::Metrics => metrics(gateway, &config),
-        Route::Flags => flags::answer(&config, gateway.flags.subscribe(), request).await,
+        Route::Status => status::answer(gateway, &config).await,
+        Route::Flags => flags::answer(&config, gateway.flags.subscribe(), &caller, request).await,
         Route::Resource(index, below) => {
             let account = account(worker, config, index, caller, &request);
             let is_llm = account
@@ -132,6 +153,7 @@ fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
     match (name, below) {
         ("/-", "/health") => Ok(Route::Health),
         ("/-", "/metrics") => Ok(Route::Metrics),
+        ("/-", _) if path == crate::status::PATH => Ok(Route::Status),
         ("/ofrep", _) if path == flags::EVENTS || ofrep::is_ofrep(path) => Ok(Route::Flags),
         ("/v1", _) => {
             let only = config.only_openai().and_then(named);

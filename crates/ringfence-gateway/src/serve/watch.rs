@@ -16,6 +16,11 @@ pub trait Source: Send {
     /// Reads, checks and builds the configuration of that generation; says itself what is wrong where there is none.
     fn load(&mut self, generation: u64) -> Option<Config>;
 
+    /// What was wrong with the configuration that could not be loaded last, in a line.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
+
     /// Hears that the configuration of that generation answers from now on.
     fn served(&mut self, generation: u64);
 }
@@ -58,8 +63,12 @@ fn reload(gateway: &Gateway, source: &mut dyn Source) {
         Some(config) => {
             gateway.swap(config);
             source.served(generation);
-            gateway.metrics.reload("taken");
+            gateway.metrics.reload("taken", None);
         }
-        None => gateway.metrics.reload("refused"),
+        None => {
+            let why = source.complaint();
+            let why = why.unwrap_or_else(|| "it could not be loaded".to_owned());
+            gateway.metrics.reload("refused", Some(why));
+        }
     }
 }

@@ -355,7 +355,7 @@ pub(super) fn texts(table: &dyn TableLike, key: &str) -> Option<Vec<Spanned<Stri
     table.get(key).and_then(Item::as_array).map(strings)
 }
 
-fn strings(array: &toml_edit::Array) -> Vec<Spanned<String>> {
+pub(super) fn strings(array: &toml_edit::Array) -> Vec<Spanned<String>> {
     let text = |value: &Value| {
         Some(Spanned {
             value: value.as_str()?.to_owned(),
