@@ -94,9 +94,7 @@ impl Gateway {
         let (Some(book), Store::Memory(memory)) = (&self.book, &self.limits) else {
             return;
         };
-        if let Some(windows) = memory.changed(memory.now())
-            && book.write(&windows).is_err()
-        {
+        if book.write(|| memory.changed(memory.now())).is_err() {
             self.metrics.budgets_not_kept();
         }
     }

@@ -26,6 +26,8 @@ pub struct Status {
     pub under_way: u64,
     /// Streams among them.
     pub streams: u64,
+    /// Programs that listen for changes of flags.
+    pub listeners: usize,
     /// By resource.
     pub resources: Vec<Traffic>,
     /// By model, as callers name it.

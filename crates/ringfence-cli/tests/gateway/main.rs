@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start processes")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::string_slice,
@@ -14,6 +15,8 @@
 
 mod clients;
 mod driven;
+mod endurance;
+mod pages;
 mod running;
 mod serve;
 mod tls;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::tally::{Tallies, Tally, Told};
 
@@ -79,9 +80,21 @@ pub(crate) struct State<'a> {
 
 impl Metrics {
     /// A request has ended.
+    pub(crate) fn request(&self, resource: &str, status: u16, took: Duration) {
+        let mut counts = self.counts();
+        add(&mut counts.requests, (resource.to_owned(), status), 1);
+        let histogram = counts.durations.entry(resource.to_owned()).or_default();
+        let seconds = took.as_secs_f64();
+        histogram.count += 1;
+        histogram.seconds += seconds;
+        for (bound, count) in BOUNDS.iter().zip(&mut histogram.buckets) {
+            *count += u64::from(seconds <= *bound);
+        }
+    }
+
+    /// Counts it by who asked for what, and its tokens.
     pub(crate) fn told(&self, told: &Told<'_>) {
         let mut counts = self.counts();
-        counts.request(told);
         if let Some(usage) = told.usage {
             let resource = || told.resource.to_owned();
             add(&mut counts.tokens, (resource(), "input"), usage.input);
@@ -157,18 +170,6 @@ impl Metrics {
 }
 
 impl Counts {
-    fn request(&mut self, told: &Told<'_>) {
-        let resource = || told.resource.to_owned();
-        add(&mut self.requests, (resource(), told.status), 1);
-        let histogram = self.durations.entry(resource()).or_default();
-        let seconds = told.took.as_secs_f64();
-        histogram.count += 1;
-        histogram.seconds += seconds;
-        for (bound, count) in BOUNDS.iter().zip(&mut histogram.buckets) {
-            *count += u64::from(seconds <= *bound);
-        }
-    }
-
     fn write_requests(&self, page: &mut Page<'_>) {
         let name = page.family(
             "requests_total",

@@ -218,6 +218,7 @@ impl Account {
     fn count(&self, resource: &str, line: &Line, took: Duration) {
         let metrics = &self.gateway.metrics;
         let model = line.model.as_ref();
+        metrics.request(resource, line.status, took);
         metrics.told(&Told {
             resource,
             model: model.map_or("", |model| &model.asked),

@@ -22,6 +22,9 @@ const LARGEST_REQUEST: usize = 32 << 20;
 /// How long a caller may be silent within a request's body.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// How many bytes a second a body comes with at least, after that time: one byte now and then would hold a place for ever.
+const SLOWEST: usize = 4096;
+
 /// The whole of a caller's body.
 pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
     let too_large = || {
@@ -35,8 +38,11 @@ pub(super) async fn request_body(mut body: Incoming) -> Result<Bytes, Refusal> {
         return Err(too_large());
     }
     let mut all = BytesMut::new();
+    let began = Instant::now();
     loop {
-        let frame = timeout(SILENCE, body.frame()).await.map_err(|_| {
+        let most = SILENCE + Duration::from_secs((all.len() / SLOWEST) as u64);
+        let patience = SILENCE.min(most.saturating_sub(began.elapsed()));
+        let frame = timeout(patience, body.frame()).await.map_err(|_| {
             Refusal::invalid("request_timeout", "the request's body did not come")
                 .status(StatusCode::REQUEST_TIMEOUT)
         })?;

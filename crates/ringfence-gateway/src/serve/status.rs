@@ -37,6 +37,7 @@ async fn status(gateway: &Gateway, config: &Config) -> Status {
         uptime_seconds: gateway.began.elapsed().as_secs_f64(),
         under_way: look.under_way,
         streams: look.streams,
+        listeners: gateway.flags.receiver_count(),
         resources: by(&look, |[resource, _, _]| resource),
         models: by(&look, |[_, model, _]| model),
         callers: by(&look, |[_, _, caller]| caller),

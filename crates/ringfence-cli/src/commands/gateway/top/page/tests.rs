@@ -25,6 +25,7 @@ fn status(requests: u64) -> Status {
         uptime_seconds: 8075.2 + requests as f64,
         under_way: 12,
         streams: 3,
+        listeners: 1,
         resources: vec![traffic("llm", requests)],
         models: vec![traffic("chat", requests), traffic("gpt\x1b[2J-4o", 7)],
         callers: vec![traffic("web", requests)],
