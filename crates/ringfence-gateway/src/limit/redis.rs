@@ -5,6 +5,7 @@
 //! asked, requests are denied, or a share of each limit is counted here, as the manifest says.
 
 mod script;
+mod tls;
 mod wire;
 
 use std::hash::{BuildHasher, RandomState};
@@ -61,7 +62,7 @@ impl Redis {
         environment: &str,
         when_lost: WhenLost,
     ) -> Result<Self, RedisError> {
-        let wire = Arc::new(Wire::new(server));
+        let wire = Arc::new(Wire::new(server)?);
         // A loop of its own: connections do not outlive it, and the gateway's own loop does not run yet.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

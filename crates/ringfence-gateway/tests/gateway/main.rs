@@ -10,6 +10,7 @@ mod flags;
 mod forward;
 mod models;
 mod redis;
+mod redis_tls;
 mod reliability;
 mod reload;
 mod streams;
