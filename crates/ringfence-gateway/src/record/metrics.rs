@@ -152,6 +152,7 @@ impl Metrics {
             text: String::new(),
             environment: state.environment,
         };
+        page.about();
         counts.write_requests(&mut page);
         for (name, count, help) in [
             (
@@ -229,6 +230,16 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Whose counts these are, in the names that OpenTelemetry's resource attributes have in Prometheus.
+    fn about(&mut self) {
+        let environment = escaped(self.environment);
+        // A string takes everything.
+        let _ = writeln!(
+            self.text,
+            "# TYPE target_info gauge\ntarget_info{{deployment_environment_name=\"{environment}\",service_name=\"ringfence-gateway\"}} 1"
+        );
+    }
+
     /// Begins with a family; its whole name.
     fn family(&mut self, name: &str, kind: &str, help: &str) -> String {
         let name = format!("ringfence_gateway_{name}");

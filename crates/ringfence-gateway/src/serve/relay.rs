@@ -115,11 +115,12 @@ async fn planned(
         asked: plan.asked.clone(),
         max_tokens: plan.request.max_tokens,
         is_stream: plan.request.is_stream,
+        choices: plan.request.answers,
         ..ModelLine::default()
     });
     account.line.texts = (account.level() == Level::Full).then(|| Texts {
         input: input_texts(&plan.body),
-        output: None,
+        ..Texts::default()
     });
     let cost = Cost {
         tokens: plan.input + plan.output,
@@ -209,7 +210,8 @@ fn judge(answer: &Result<Response<Body>, CallError>) -> (bool, bool) {
 
 fn note_target(account: &mut Account, resource: &Resource, target: &Target) {
     account.price = target.price;
-    account.line.server = Some(resource.upstream.to_string());
+    account.line.server = Some(resource.upstream.host().to_owned());
+    account.line.port = resource.upstream.port();
     if let Some(model) = &mut account.line.model {
         model.sent = Some(target.model.clone());
         model.provider = if matches!(resource.upstream, crate::config::Upstream::Mock(_)) {
@@ -277,7 +279,7 @@ fn learn(account: &mut Account, plan: &Plan, bytes: &[u8]) {
         output: plan.output,
     }));
     if let Some(texts) = &mut account.line.texts {
-        texts.output = output_texts(bytes);
+        texts.answer = output_texts(bytes);
     }
     if let Some(model) = &mut account.line.model {
         model.is_estimated = told.is_none();
@@ -289,14 +291,13 @@ fn learn(account: &mut Account, plan: &Plan, bytes: &[u8]) {
 }
 
 /// `choices` or `output`, as it stands in the answer.
-fn output_texts(bytes: &[u8]) -> Option<String> {
+fn output_texts(bytes: &[u8]) -> Option<Box<RawValue>> {
     #[derive(serde::Deserialize)]
     struct Output {
         #[serde(alias = "output")]
         choices: Option<Box<RawValue>>,
     }
-    let output = serde_json::from_slice::<Output>(bytes).ok()?.choices?;
-    Some(output.get().to_owned())
+    serde_json::from_slice::<Output>(bytes).ok()?.choices
 }
 
 /// An answer that is an error: in the shape that clients read, and never one that blames the caller's token for the gateway's key.

@@ -124,7 +124,8 @@ fn account(
         resource: resource
             .map(|resource| resource.name.clone())
             .unwrap_or_default(),
-        server: resource.map(|resource| resource.upstream.to_string()),
+        server: resource.map(|resource| resource.upstream.host().to_owned()),
+        port: resource.and_then(|resource| resource.upstream.port()),
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         resend: resent.and_then(|count| count.to_str().ok()?.parse().ok()),

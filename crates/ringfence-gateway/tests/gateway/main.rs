@@ -9,6 +9,7 @@
 mod flags;
 mod forward;
 mod models;
+mod records;
 mod redis;
 mod redis_tls;
 mod reliability;
