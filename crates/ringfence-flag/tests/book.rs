@@ -1,9 +1,5 @@
 //! What `docs/book/src/flags.md` shows is what is answered.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failing test panics"
-)]
+#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::path::Path;
 
