@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and what is said when it did not do what it was asked.
 
-use ringfence_diagnostic::{Diagnostic, Severity, Sources};
+use ringfence_diagnostic::{Diagnostic, Sources};
 
 /// Exit codes. `run` and `shell` otherwise pass on the code of the command that they started.
 pub(crate) mod exit {
@@ -56,13 +56,17 @@ impl Failure {
         Self::Diagnostics(vec![diagnostic], Box::new(sources))
     }
 
-    /// What is wrong, in one line; of several things the first.
+    /// What is wrong, on one line: the first error where there are several.
     pub(crate) fn line(&self) -> String {
         match self {
-            Self::Diagnostics(diagnostics, _) => {
-                let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
-                let first = diagnostics.iter().find(is_error);
-                first.map_or_else(String::new, |diagnostic| diagnostic.message.clone())
+            Self::Diagnostics(diagnostics, sources) => {
+                let first = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+                let Some(first) = first else {
+                    return String::new();
+                };
+                let place = first.labels.first();
+                let place = place.map(|label| sources.locate(label.place) + ": ");
+                format!("{}{}", place.unwrap_or_default(), first.message)
             }
             Self::Error(error) => match &error.cause {
                 Some(cause) => format!("{}: {cause}", error.message),

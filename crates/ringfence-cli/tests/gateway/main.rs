@@ -13,6 +13,7 @@
     reason = "a failing test panics"
 )]
 
+mod budget;
 mod clients;
 mod driven;
 mod endurance;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::clients::{client, client_folder};
+use crate::clients::client;
 use crate::running::{Running, eventually, project};
 use crate::world::World;
 
@@ -172,7 +172,7 @@ fn page(site: &Site, gateway: &Running) -> String {
 /// The parts that a browser test needs; `None` is a visible skip.
 fn parts() -> Option<PathBuf> {
     let provider = "node_modules/@openfeature/ofrep-web-provider/package.json";
-    client("node", provider)?;
+    let package = client("node", provider)?;
     let found = Command::new("sh")
         .args(["-c", "command -v chromium"])
         .stdout(Stdio::null())
@@ -186,7 +186,8 @@ fn parts() -> Option<PathBuf> {
     if !is_there {
         eprintln!("skipped: chromium is not installed");
     }
-    is_there.then(|| client_folder().join("node"))
+    let folder = package.ancestors().nth(4).unwrap();
+    is_there.then(|| folder.to_owned())
 }
 
 #[test]

@@ -120,8 +120,12 @@ fn what_is_wrong_with_a_change_is_shown_until_it_is_mended() {
     );
     gateway.says("is refused, and 1 is still served");
     let table = top(&world, &gateway, "dev", &["--once"]);
-    let line = "! the newest configuration is not served: `5 apples` is no limit\n";
-    assert!(table.stdout.contains(line), "{table:?}");
+    for words in [
+        "! the newest configuration is not served: ringfence.toml:",
+        ": `5 apples` is no limit\n",
+    ] {
+        assert!(table.stdout.contains(words), "{table:?}");
+    }
     let at = format!("http://{}", gateway.address);
     world.write("ringfence.toml", &manifest);
     gateway.says("configuration 2 is served");

@@ -124,12 +124,16 @@ impl View<'_> {
     }
 
     fn draw(&mut self) -> Result<bool, Failure> {
-        let (columns, rows) = terminal_size();
+        // Where it is printed once, it may be as large as it is.
+        let (columns, rows) = if self.is_once {
+            (usize::MAX, usize::MAX)
+        } else {
+            terminal_size()
+        };
         let frame = Frame {
             url: &self.url,
             columns,
-            // Where it is printed once, it may be as long as it is.
-            rows: if self.is_once { usize::MAX } else { rows },
+            rows,
         };
         let lines = self.page.lines(&frame);
         let lines = lines.iter().map(|line| match line.tone {
