@@ -22,15 +22,20 @@ use super::memory::Written;
 pub struct Book {
     path: PathBuf,
     environment: String,
-    /// Which page was written last; held while one is made and written, so that an older one never comes after a newer one.
-    turn: Mutex<u64>,
-    /// Pages for the thread that waits for the disk; it ends with them.
-    pages: Option<Sender<Vec<u8>>>,
-    thread: Option<JoinHandle<()>>,
+    /// Held while a page is made and written, so that an older one never comes after a newer one.
+    writer: Mutex<Writer>,
     /// Whether the disk did not take one.
     has_failed: Arc<AtomicBool>,
     /// Its lock goes with it.
     _lock: File,
+}
+
+struct Writer {
+    /// Which page was written last.
+    turn: u64,
+    /// The thread that waits for the disk, and pages for it; it ends with them. It begins with the first page: whoever opens a book may
+    /// fork before that, and no thread would come along.
+    keeper: Option<(Sender<Vec<u8>>, JoinHandle<()>)>,
 }
 
 /// Why budgets cannot be kept in a file.
@@ -72,19 +77,14 @@ impl Book {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let page = read(path, environment)?;
-        let (pages, waiting) = channel();
-        let has_failed = Arc::new(AtomicBool::new(false));
-        let (failed, own) = (Arc::clone(&has_failed), path.to_owned());
-        let thread = std::thread::Builder::new()
-            .name("budgets".to_owned())
-            .spawn(move || keep(&own, &waiting, &failed))?;
         let book = Self {
             path: path.to_owned(),
             environment: environment.to_owned(),
-            turn: Mutex::new(page.turn),
-            pages: Some(pages),
-            thread: Some(thread),
-            has_failed,
+            writer: Mutex::new(Writer {
+                turn: page.turn,
+                keeper: None,
+            }),
+            has_failed: Arc::default(),
             _lock: lock,
         };
         Ok((book, page.windows.into_owned()))
@@ -95,19 +95,22 @@ impl Book {
     /// # Errors
     /// Where the system refuses, or the disk did not take the windows before; the old files are still there then.
     pub fn write(&self, windows: impl FnOnce() -> Option<Vec<Written>>) -> io::Result<()> {
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(windows) = windows() else {
             return Ok(());
         };
-        *turn += 1;
+        writer.turn += 1;
         let page = Page {
             environment: self.environment.as_str().into(),
-            turn: *turn,
+            turn: writer.turn,
             windows: windows.into(),
         };
         let page = serde_json::to_vec(&page)?;
         replace(&recent(&self.path), &page, |_| Ok(()))?;
-        if let Some(pages) = &self.pages {
+        if writer.keeper.is_none() {
+            writer.keeper = Some(self.keeper()?);
+        }
+        if let Some((pages, _)) = &writer.keeper {
             // A thread that has ended has failed before.
             let _ = pages.send(page);
         }
@@ -118,10 +121,22 @@ impl Book {
     }
 }
 
+impl Book {
+    fn keeper(&self) -> io::Result<(Sender<Vec<u8>>, JoinHandle<()>)> {
+        let (pages, waiting) = channel();
+        let (path, has_failed) = (self.path.clone(), Arc::clone(&self.has_failed));
+        let thread = std::thread::Builder::new().name("budgets".to_owned());
+        let thread = thread.spawn(move || keep(&path, &waiting, &has_failed))?;
+        Ok((pages, thread))
+    }
+}
+
 impl Drop for Book {
     fn drop(&mut self) {
-        drop(self.pages.take());
-        if let Some(thread) = self.thread.take() {
+        let writer = self.writer.get_mut();
+        let writer = writer.unwrap_or_else(PoisonError::into_inner);
+        if let Some((pages, thread)) = writer.keeper.take() {
+            drop(pages);
             // One that panicked keeps nothing more.
             let _ = thread.join();
         }
