@@ -188,6 +188,13 @@ fn width(host: &Host) -> usize {
         .unwrap_or(USUAL)
 }
 
+/// Columns and rows of the terminal that standard output is; where it says nothing, those of old.
+pub(crate) fn terminal_size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    size.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
+}
+
 /// Largest file that is read: far over what any kernel takes as an environment block.
 const MAX_FILE_BYTES: u64 = 32 << 20;
 

@@ -124,6 +124,7 @@ Examples:
   ringfence gateway dev                              serve until Ctrl-C; records go to standard output
   ringfence gateway prod --listen 0.0.0.0:8080 --records /var/log/gateway.jsonl
   ringfence gateway token dev web                    the token that the caller `web` sends as its API key
+  ringfence gateway top dev                          look on while it works
 
 SIGHUP, or a change of the project's files, loads the configuration anew; what is refused leaves the old one in place.")]
     Gateway(Box<gateway::Gateway>),
@@ -213,8 +214,8 @@ impl Command {
             Self::Secret(arguments) => arguments.action.prints_json(),
             Self::Mark(arguments) => arguments.json,
             Self::Sample(arguments) => arguments.prints_json(),
-            Self::Gateway(_)
-            | Self::Run(_)
+            Self::Gateway(arguments) => arguments.prints_json(),
+            Self::Run(_)
             | Self::Shell(_)
             | Self::Probe
             | Self::Scrub(_)
@@ -317,8 +318,13 @@ pub(crate) struct Selection {
 impl Selection {
     /// An environment, and nothing set on top of it.
     pub(crate) fn of(environment: &str) -> Self {
+        Self::named(Some(environment.to_owned()))
+    }
+
+    /// An environment, or what is chosen where none is named, and nothing set on top of it.
+    pub(crate) const fn named(environment: Option<String>) -> Self {
         Self {
-            environment: Some(environment.to_owned()),
+            environment,
             option: None,
             set: Vec::new(),
         }

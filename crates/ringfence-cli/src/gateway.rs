@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use http::header::HeaderName;
 use ringfence_diagnostic::{Diagnostic, Place, Sources};
+use ringfence_flag::definition::FlagSet;
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{
-    Allowances, Config, KeyClass, Kind, Level, Price, Resource, Target, Upstream, duration,
-    refusals,
+    Allowances, Config, Driven, KeyClass, Kind, Level, Origin, Origins, Price, Resource, Target,
+    Upstream, duration, refusals,
 };
 use ringfence_gateway::key::{InjectedKey, Scrubber};
 use ringfence_gateway::limit::rule::{self, Rule};
@@ -104,6 +105,13 @@ pub(crate) fn config(
     let project = ground.project;
     let production = ground.environment.tier == Tier::Production;
     let mut faults = Vec::new();
+    let flags = flags::flags(
+        project,
+        ground.environment,
+        ground.sources,
+        ground.flags,
+        &mut faults,
+    );
     let services: Vec<&Service> = match ground.extent {
         Extent::All => project.services.iter().collect(),
         Extent::Carried => carried(project, ground.resolution).collect(),
@@ -113,6 +121,7 @@ pub(crate) fn config(
             ground,
             service,
             production,
+            flags: &flags,
             faults: &mut faults,
         };
         reader.resource()
@@ -123,20 +132,25 @@ pub(crate) fn config(
         .flatten()
         .collect();
     let gateway = &project.gateway;
-    let flags = flags::flags(
-        project,
-        ground.environment,
-        ground.sources,
-        ground.flags,
-        &mut faults,
-    );
     let ingress = ingress::ingress(project, ground.environment, &mut faults);
+    let origins = gateway.origins(ground.environment).filter_map(|written| {
+        let origin = Origin::parse(written.0);
+        if origin.is_none() {
+            faults.push(fault::no_origin(written));
+        }
+        origin
+    });
+    let origins = origins.collect();
     let config = Config {
         environment: ground.environment.name.clone(),
         production,
         generation,
         resources,
         flags,
+        origins: Origins {
+            listed: origins,
+            takes_loopback: ground.environment.tier == Tier::Development,
+        },
         callers,
         secrets: Patterns::new(secrets(ground)),
         ingress,
@@ -179,6 +193,7 @@ struct Reader<'a> {
     ground: Ground<'a>,
     service: &'a Service,
     production: bool,
+    flags: &'a FlagSet,
     faults: &'a mut Vec<Diagnostic>,
 }
 
@@ -336,22 +351,44 @@ impl Reader<'_> {
         })
     }
 
-    fn limits(&mut self) -> Vec<Arc<Rule>> {
-        let Some((written, place)) = self.service.limits(self.ground.environment) else {
-            return Vec::new();
-        };
-        rule::parse(written, self.production).unwrap_or_else(|error| {
-            self.faults.push(fault::no_limit(&error, place));
-            Vec::new()
-        })
+    fn limits(&mut self) -> Driven<Vec<Arc<Rule>>> {
+        let written = self.service.limits(self.ground.environment);
+        let production = self.production;
+        let parse = |text: &str| rule::parse(text, production).map_err(|error| error.to_string());
+        let driven = self.driven(written, parse, fault::no_limit);
+        driven.unwrap_or_else(|| Vec::new().into())
     }
 
-    fn record(&self) -> Level {
-        match self.service.record(self.ground.environment) {
-            Some(("full", _)) => Level::Full,
-            Some(("none", _)) => Level::None,
-            _ => Level::Metadata,
-        }
+    fn record(&mut self) -> Driven<Level> {
+        let written = self.service.record(self.ground.environment);
+        let parse = |text: &str| match text {
+            "full" => Ok(Level::Full),
+            "metadata" => Ok(Level::Metadata),
+            "none" => Ok(Level::None),
+            _ => Err(format!("`{text}` is no word for what is recorded")),
+        };
+        let driven = self.driven(written, parse, fault::no_record);
+        driven.unwrap_or_else(|| Level::Metadata.into())
+    }
+
+    /// The value that is written, or those of all variants of the flag; `None` where nothing is written, or a fault has been told.
+    fn driven<T>(
+        &mut self,
+        written: Option<service::Driven<'_>>,
+        parse: impl Fn(&str) -> Result<T, String>,
+        wrong: fn(String, Place) -> Diagnostic,
+    ) -> Option<Driven<T>> {
+        let read = match written? {
+            service::Driven::Text((text, place)) => parse(text)
+                .map(Driven::Fixed)
+                .map_err(|why| wrong(why, place)),
+            service::Driven::Flag((key, place)) => {
+                flags::driven(self.flags, key, place, |variant| {
+                    parse(variant).map_err(|why| wrong(why, place))
+                })
+            }
+        };
+        read.map_err(|fault| self.faults.push(fault)).ok()
     }
 
     fn timeout(&mut self) -> std::time::Duration {

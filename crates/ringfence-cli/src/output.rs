@@ -19,7 +19,7 @@ pub(crate) struct Output {
 }
 
 /// What a piece of text is about.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Strong,
     Quiet,
@@ -98,13 +98,18 @@ impl Output {
 
     /// Prints data. A reader that has left is no fault of ours.
     pub(crate) fn print(&mut self, text: &str) -> Result<u8, Failure> {
+        self.print_to_reader(text).map(|_| exit::FINE)
+    }
+
+    /// Prints data that goes on; whether anybody still reads it.
+    pub(crate) fn print_to_reader(&mut self, text: &str) -> Result<bool, Failure> {
         let mut stdout = io::stdout().lock();
         match stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush())
         {
-            Ok(()) => Ok(exit::FINE),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit::FINE),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(
                 Failure::error(exit::FAULT, "standard output cannot be written")
                     .caused_by(error)
@@ -197,6 +202,44 @@ impl Output {
         if let Some(hint) = &error.hint {
             self.say(&format!("hint: {}", without_controls(hint)));
         }
+    }
+}
+
+/// The other screen of the terminal that standard output is. When it is dropped, the terminal shows again what it showed before.
+pub(crate) struct Screen(());
+
+impl Screen {
+    /// Without a cursor, and without lines that go on in the next row (`console_codes(4)`, xterm's `ctlseqs`).
+    pub(crate) fn open() -> Self {
+        let screen = Self(());
+        // The first frame tells whether it can be written to.
+        let _ = screen.write("\x1b[?1049h\x1b[?25l\x1b[?7l");
+        screen
+    }
+
+    /// Draws over what was there: nothing is cleared first, so that nothing flickers.
+    pub(crate) fn show(&self, lines: &[String]) -> Result<(), Failure> {
+        let lines = lines.join("\x1b[K\r\n");
+        let frame = format!("\x1b[H{lines}\x1b[K\x1b[J");
+        self.write(&frame).map_err(|error| {
+            Failure::error(exit::FAULT, "the terminal cannot be written")
+                .caused_by(error)
+                .into()
+        })
+    }
+
+    #[expect(clippy::unused_self, reason = "whoever writes there has opened it")]
+    fn write(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Where the terminal has gone there is nothing to put back.
+        let _ = self.write("\x1b[?7h\x1b[?25h\x1b[?1049l");
     }
 }
 

@@ -99,11 +99,23 @@ pub struct Flag {
     pub(crate) metadata: String,
 }
 
+/// Everything that a flag may answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcomes<'a> {
+    /// Where the flag stands.
+    pub place: &'a Place,
+    /// Values as JSON text, by variant.
+    pub values: &'a BTreeMap<String, String>,
+    /// Whether it may answer nothing, so that the asker's own default holds.
+    pub may_be_silent: bool,
+}
+
 /// All flags of one environment. Flags that are written wrongly are in it, with what is wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlagSet {
     environment: Environment,
     flags: BTreeMap<String, Result<Flag, String>>,
+    places: BTreeMap<String, Place>,
     metadata: String,
     digest: String,
 }
@@ -130,6 +142,18 @@ impl FlagSet {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What a flag may answer, or what is wrong with it; nothing if there is none. A gateway that obeys a flag looks at all of it first.
+    #[must_use]
+    pub fn outcomes(&self, key: &str) -> Option<Result<Outcomes<'_>, &str>> {
+        let place = self.places.get(key)?;
+        let (_, flag) = self.flag(key)?;
+        Some(flag.map(|flag| Outcomes {
+            place,
+            values: &flag.variants,
+            may_be_silent: !flag.is_enabled || flag.default.is_none(),
+        }))
     }
 
     /// A flag, or what is wrong with it; nothing if there is none.
@@ -159,11 +183,12 @@ pub fn build(sources: &Sources<'_>, environment: &Environment) -> (FlagSet, Vec<
         }
     }
     let metadata = file::metadata(sources.files);
-    let flags = builder.finish();
+    let (flags, places) = builder.finish();
     let set = FlagSet {
         environment: environment.clone(),
         digest: digest(environment, &flags, &metadata),
         flags,
+        places,
         metadata,
     };
     (set, builder.errors)
@@ -213,11 +238,19 @@ impl Builder<'_> {
         })
     }
 
-    fn finish(&mut self) -> BTreeMap<String, Result<Flag, String>> {
+    fn finish(
+        &mut self,
+    ) -> (
+        BTreeMap<String, Result<Flag, String>>,
+        BTreeMap<String, Place>,
+    ) {
         let flags = std::mem::take(&mut self.flags).into_iter();
         flags
-            .map(|(key, (_, flag))| (key, flag.map_err(|error| error.to_string())))
-            .collect()
+            .map(|(key, (place, flag))| {
+                let flag = flag.map_err(|error| error.to_string());
+                ((key.clone(), flag), (key, place))
+            })
+            .unzip()
     }
 }
 

@@ -28,7 +28,8 @@ pub struct Service<'a> {
     pub flags: &'a FlagSet,
     /// Seconds since 1970.
     pub at: u64,
-    /// The URL of the stream of [`refetch`] events, if there is one.
+    /// Path and query of the stream of [`refetch`] events, if there is one. The client knows the rest of its URL: it has come through
+    /// whatever lies between.
     pub events: Option<&'a str>,
 }
 
@@ -183,7 +184,7 @@ fn answers(service: &Service<'_>, subject: &Subject) -> String {
         let url = Json::from(url);
         let _ = write!(
             body,
-            ",\"eventStreams\":[{{\"type\":\"sse\",\"url\":{url}}}]"
+            ",\"eventStreams\":[{{\"type\":\"sse\",\"endpoint\":{{\"requestUri\":{url}}}}}]"
         );
     }
     body.push('}');

@@ -17,9 +17,8 @@ fn blocks(language: &str) -> Vec<String> {
         .collect()
 }
 
-fn set() -> FlagSet {
-    let text = blocks("json").pop().unwrap();
-    let file = FlagFile::read("flags.json", &text).unwrap();
+fn set(text: &str) -> FlagSet {
+    let file = FlagFile::read("flags.json", text).unwrap();
     let environment = Environment {
         name: "prod".to_owned(),
         tier: "production".to_owned(),
@@ -35,7 +34,8 @@ fn set() -> FlagSet {
 
 #[test]
 fn the_page_shows_what_is_answered() {
-    let set = set();
+    let files = blocks("json");
+    let set = set(&files[0]);
     let mut count = 0;
     for block in blocks("text") {
         let Some(request) = block.strip_prefix("POST ") else {
@@ -61,4 +61,11 @@ fn the_page_shows_what_is_answered() {
         count += 1;
     }
     assert_eq!(count, 4);
+}
+
+#[test]
+fn every_file_on_the_page_is_right() {
+    for text in blocks("json") {
+        assert!(set(&text).keys().count() > 0);
+    }
 }

@@ -1,7 +1,9 @@
 //! What a gateway is started with: plain data, checked by [`refusals`] before anything listens.
 
 mod address;
+mod driven;
 mod ingress;
+mod origin;
 mod refusal;
 mod script;
 
@@ -14,8 +16,11 @@ use ringfence_flag::definition::FlagSet;
 use ringfence_secret::redact::Patterns;
 
 pub use address::{Address, AddressError, Upstream};
+pub use driven::Driven;
+pub(crate) use driven::Occasion;
 pub(crate) use ingress::Client;
 pub use ingress::{Ingress, Network, NetworkError};
+pub use origin::{Origin, Origins};
 pub use refusal::{Refused, refusals};
 pub use script::{Failure, Script, duration};
 
@@ -35,6 +40,8 @@ pub struct Config {
     pub resources: Vec<Resource>,
     /// What the program asks for over OFREP.
     pub flags: FlagSet,
+    /// Pages whose scripts may ask for them.
+    pub origins: Origins,
     /// Gives out tokens of callers, and knows them again.
     pub callers: CallerKey,
     /// The environment's secrets, which no record may hold.
@@ -71,9 +78,9 @@ pub struct Resource {
     /// Takes the key out of what comes back.
     pub scrubber: Scrubber,
     /// What a request takes from.
-    pub limits: Vec<Arc<Rule>>,
+    pub limits: Driven<Vec<Arc<Rule>>>,
     /// What is written down.
-    pub record: Level,
+    pub record: Driven<Level>,
     /// How long the upstream may take to begin to answer, and be silent within an answer.
     pub timeout: Duration,
 }
@@ -132,7 +139,7 @@ impl Price {
 }
 
 /// What is written down of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Nothing.
     None,

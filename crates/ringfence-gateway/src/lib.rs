@@ -12,4 +12,5 @@ pub mod limit;
 pub mod llm;
 pub mod record;
 pub mod serve;
+pub mod status;
 mod upstream;

@@ -48,6 +48,14 @@ impl Store {
         }
     }
 
+    /// How the bucket of a limit by the calendar stands; `None` for other limits, and where it cannot be asked.
+    pub(crate) async fn standing(&self, claim: &Claim) -> Option<Standing> {
+        match self {
+            Self::Memory(memory) => Some(memory.standing(claim, memory.now())),
+            Self::Redis(redis) => redis.standing(claim).await,
+        }
+    }
+
     /// Gives back, or charges, what differs from the reserve. Without a cost the reserve stands.
     pub fn settle(&self, grant: Grant, cost: Option<Cost>) {
         match self {

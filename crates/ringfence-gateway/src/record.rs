@@ -1,9 +1,11 @@
 //! What is written down: a line of JSON for each request, and counts for Prometheus.
 //!
-//! Names are those of OpenTelemetry's semantic conventions for generative AI (`gen_ai.*`), HTTP and deployments where there is one,
-//! `ringfence.*` elsewhere. A line is scrubbed of the environment's secrets as a whole, after it has been put together.
+//! Names are those of OpenTelemetry's semantic conventions where there is one: for generative AI (`gen_ai.*`, as the repository
+//! `semantic-conventions-genai` has them), HTTP, servers and deployments; `ringfence.*` elsewhere. A line is scrubbed of the environment's secrets as a whole, after it has been put together.
 
+pub(crate) mod message;
 pub(crate) mod metrics;
+pub(crate) mod tally;
 pub mod writer;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::Level;
+use message::Message;
 
 /// A request as it is written down.
 #[derive(Debug, Default, Serialize)]
@@ -38,6 +41,8 @@ pub(crate) struct Line {
     pub(crate) error: Option<&'static str>,
     #[serde(rename = "server.address", skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<String>,
+    #[serde(rename = "server.port", skip_serializing_if = "Option::is_none")]
+    pub(crate) port: Option<u16>,
     #[serde(
         rename = "http.request.resend_count",
         skip_serializing_if = "Option::is_none"
@@ -55,9 +60,12 @@ pub(crate) struct Line {
     /// Its members stand among the others.
     #[serde(skip)]
     pub(crate) model: Option<ModelLine>,
-    /// Its members, too.
+    /// As the caller and the upstream wrote them.
     #[serde(skip)]
     pub(crate) texts: Option<Texts>,
+    /// What becomes of them; its members stand among the others, too.
+    #[serde(skip)]
+    pub(crate) contents: Option<Contents>,
 }
 
 /// The part about a model.
@@ -80,8 +88,22 @@ pub(crate) struct ModelLine {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) max_tokens: Option<u64>,
-    #[serde(rename = "ringfence.stream")]
+    #[serde(
+        rename = "gen_ai.request.stream",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub(crate) is_stream: bool,
+    /// In seconds, of a stream.
+    #[serde(
+        rename = "gen_ai.response.time_to_first_chunk",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) first_chunk: Option<f64>,
+    #[serde(
+        rename = "gen_ai.request.choice.count",
+        skip_serializing_if = "is_one_or_none"
+    )]
+    pub(crate) choices: u64,
     #[serde(
         rename = "gen_ai.response.model",
         skip_serializing_if = "Option::is_none"
@@ -119,18 +141,51 @@ pub(crate) struct ModelLine {
 }
 
 /// The texts, where everything is recorded.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Texts {
+    /// `messages`, `input` or `prompt`, as they were sent.
+    pub(crate) input: Option<Box<RawValue>>,
+    /// `choices` or `output`, as they came.
+    pub(crate) answer: Option<Box<RawValue>>,
+    /// The text of a stream.
+    pub(crate) output: Option<String>,
+}
+
+/// The texts as they are written down.
+#[derive(Debug, Serialize)]
+pub(crate) struct Contents {
     #[serde(
         rename = "gen_ai.input.messages",
-        skip_serializing_if = "Option::is_none"
+        skip_serializing_if = "Vec::is_empty"
     )]
-    pub(crate) input: Option<Box<RawValue>>,
+    input: Vec<Message>,
     #[serde(
         rename = "gen_ai.output.messages",
-        skip_serializing_if = "Option::is_none"
+        skip_serializing_if = "Vec::is_empty"
     )]
-    pub(crate) output: Option<String>,
+    output: Vec<Message>,
+}
+
+impl Texts {
+    fn contents(self, model: Option<&ModelLine>) -> Contents {
+        let reasons = model.map_or(&[][..], |model| &model.finish_reasons);
+        let streamed = self.output.filter(|text| !text.is_empty());
+        let output = match (&self.answer, streamed) {
+            (Some(answer), _) => message::answered(answer),
+            (None, Some(text)) => message::streamed(&text, reasons),
+            (None, None) => Vec::new(),
+        };
+        Contents {
+            input: self.input.as_deref().map(message::sent).unwrap_or_default(),
+            output,
+        }
+    }
+}
+
+/// One choice is what everybody wants, and is not told.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_one_or_none(choices: &u64) -> bool {
+    *choices <= 1
 }
 
 impl Line {
@@ -142,10 +197,17 @@ impl Line {
             Level::Full => {}
         }
         self.time = timestamp(SystemTime::now());
+        self.contents = self
+            .texts
+            .take()
+            .map(|texts| texts.contents(self.model.as_ref()));
+        if let Some(model) = self.model.as_mut().filter(|model| model.is_stream) {
+            model.first_chunk = self.first_byte_ms.map(|milliseconds| milliseconds / 1000.0);
+        }
         let mut text = Vec::with_capacity(USUAL);
         serde_json::to_writer(&mut text, &self).ok()?;
         join(&mut text, &self.model)?;
-        join(&mut text, &self.texts)?;
+        join(&mut text, &self.contents)?;
         text.push(b'\n');
         let clean = secrets.redacted(text);
         String::from_utf8(clean).ok()
@@ -251,8 +313,8 @@ mod tests {
             let line = Line {
                 path: "/x?hunter2/Hunter2".to_owned(),
                 texts: Some(Texts {
-                    input: None,
                     output: Some("my password is hunter2/Hunter2".to_owned()),
+                    ..Texts::default()
                 }),
                 ..Line::default()
             };

@@ -9,9 +9,11 @@ mod connection;
 mod flags;
 mod forward;
 mod ingress;
+mod page;
 mod patience;
 mod relay;
 mod route;
+mod status;
 mod watch;
 mod worker;
 
@@ -19,8 +21,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
@@ -46,13 +48,14 @@ pub struct Gateway {
     metrics: Metrics,
     requests: AtomicU64,
     /// Locked while it is written, so that nobody ends in the middle of that.
-    book: Option<Mutex<Book>>,
+    book: Option<Book>,
     /// The program that fronts stand before.
     program: Option<Arc<dyn Program>>,
     /// The digest of the flags that are served.
     flags: channel::Sender<String>,
     /// A random number, so that two gateways do not give the same names to requests.
     seed: u64,
+    began: Instant,
 }
 
 /// Why a gateway cannot be served.
@@ -80,6 +83,7 @@ impl Gateway {
             metrics: Metrics::default(),
             requests: AtomicU64::new(0),
             book: None,
+            began: Instant::now(),
             program: None,
         }
     }
@@ -90,7 +94,7 @@ impl Gateway {
         if let Store::Memory(memory) = &self.limits {
             memory.restore(windows);
         }
-        self.book = Some(Mutex::new(book));
+        self.book = Some(book);
         self
     }
 
@@ -106,10 +110,7 @@ impl Gateway {
         let (Some(book), Store::Memory(memory)) = (&self.book, &self.limits) else {
             return;
         };
-        let book = book.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(windows) = memory.changed(memory.now())
-            && book.write(&windows).is_err()
-        {
+        if book.write(|| memory.changed(memory.now())).is_err() {
             self.metrics.budgets_not_kept();
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -112,6 +113,11 @@ impl Upstreams {
         self.retries.spend()
     }
 
+    /// Each address that was called, its failures in a row, and how long it is still left alone.
+    pub(crate) fn states(&self) -> Vec<(String, u32, Duration)> {
+        self.breakers.states()
+    }
+
     /// Sends a call with the resource's key. The answer's head has come when this returns.
     pub(crate) async fn send(
         &self,
@@ -169,16 +175,36 @@ impl Upstreams {
     }
 }
 
+/// Sends a request that is none of a program's, and says why there is no answer.
+pub(crate) async fn look(
+    clients: &Clients,
+    address: &Address,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, String> {
+    let answer = if address.is_tls() {
+        let tls = clients.tls.get_or_init(tls_client).as_ref();
+        let tls = tls.ok_or("the system's certificates cannot be read")?;
+        tls.request(request).await
+    } else {
+        clients.plain.request(request).await
+    };
+    answer.map_err(|error| cause(&error))
+}
+
 fn why(error: &ClientError, name: String) -> CallError {
     if !error.is_connect() {
         return CallError::Broken(name);
     }
-    // The innermost cause is the one that says something: refused, unknown host, certificate.
+    CallError::Unreachable(name, cause(error))
+}
+
+/// The innermost cause is the one that says something: refused, unknown host, certificate.
+fn cause(error: &ClientError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    CallError::Unreachable(name, cause.to_string())
+    cause.to_string()
 }
 
 fn request(uri: Uri, call: Call<'_>) -> Request<Body> {

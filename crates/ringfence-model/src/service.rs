@@ -2,7 +2,7 @@
 
 use ringfence_diagnostic::{Diagnostic, Place, SourceId};
 use ringfence_syntax::manifest::{
-    GatewayEntry, ModelEntry, PerEnvironment, ResourceEntry, ServiceEntry, Spanned,
+    DrivenEntry, GatewayEntry, ModelEntry, PerEnvironment, ResourceEntry, ServiceEntry, Spanned,
 };
 
 use crate::environment::Environment;
@@ -41,6 +41,15 @@ pub struct Gateway {
 
 /// A text of the manifest, and where it stands.
 pub type Written<'a> = (&'a str, Place);
+
+/// A word of the manifest, or the flag that says it; and where either stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driven<'a> {
+    /// The word.
+    Text(Written<'a>),
+    /// The flag's key.
+    Flag(Written<'a>),
+}
 
 /// One of the models behind a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,14 +155,14 @@ impl Service {
 
     /// The limits of an environment.
     #[must_use]
-    pub fn limits(&self, environment: &Environment) -> Option<Written<'_>> {
-        self.written(chosen(&self.entry.limits, environment))
+    pub fn limits(&self, environment: &Environment) -> Option<Driven<'_>> {
+        self.driven(chosen(&self.entry.limits, environment)?)
     }
 
     /// What is recorded in an environment.
     #[must_use]
-    pub fn record(&self, environment: &Environment) -> Option<Written<'_>> {
-        self.written(chosen(&self.entry.record, environment))
+    pub fn record(&self, environment: &Environment) -> Option<Driven<'_>> {
+        self.driven(chosen(&self.entry.record, environment)?)
     }
 
     /// How long an upstream may be silent.
@@ -166,8 +175,9 @@ impl Service {
     pub(crate) fn named_environments(&self) -> impl Iterator<Item = &Spanned<String>> {
         let entry = &self.entry;
         let models = entry.models.iter().flat_map(|(_, models)| names(models));
-        let texts = [&entry.limits, &entry.record, &entry.timeout];
-        models.chain(texts.into_iter().flat_map(names))
+        let driven = [&entry.limits, &entry.record];
+        let driven = driven.into_iter().flat_map(names);
+        models.chain(driven).chain(names(&entry.timeout))
     }
 
     fn model(&self, entry: &ModelEntry) -> Option<Model> {
@@ -186,6 +196,13 @@ impl Service {
 
     fn written<'a>(&self, text: Option<&'a Spanned<String>>) -> Option<Written<'a>> {
         text.map(|text| (text.value.as_str(), Place::new(self.source, text.span)))
+    }
+
+    fn driven<'a>(&self, entry: &'a DrivenEntry) -> Option<Driven<'a>> {
+        match entry {
+            DrivenEntry::Text(text) => self.written(Some(text)).map(Driven::Text),
+            DrivenEntry::Flag(key) => self.written(Some(key)).map(Driven::Flag),
+        }
     }
 }
 
@@ -231,6 +248,14 @@ impl Gateway {
         (word.value == "share").then_some(replicas.unwrap_or(1))
     }
 
+    /// Pages whose scripts may ask for flags, by their origin.
+    pub fn origins(&self, environment: &Environment) -> impl Iterator<Item = Written<'_>> {
+        let origins = chosen(&self.entry.origins, environment).into_iter();
+        origins
+            .flatten()
+            .filter_map(|origin| self.written(Some(origin)))
+    }
+
     /// Whether a production gateway may do that against the rules.
     #[must_use]
     pub fn allows(&self, what: &str) -> bool {
@@ -266,6 +291,7 @@ impl Gateway {
             .chain(names(&entry.replicas))
             .chain(names(&entry.ingress_proxies))
             .chain(names(&entry.start))
+            .chain(names(&entry.origins))
     }
 
     fn written<'a>(&self, text: Option<&'a Spanned<String>>) -> Option<Written<'a>> {

@@ -16,7 +16,7 @@ use ringfence_diagnostic::{Diagnostic, SourceId, Span};
 
 pub use flag::{FlagEntry, FlagValue};
 pub use schema::json_schema;
-pub use service::{GatewayEntry, ModelEntry, PriceEntry, ServiceEntry};
+pub use service::{DrivenEntry, GatewayEntry, ModelEntry, PriceEntry, ServiceEntry};
 
 /// Something written in the manifest, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,13 @@ pub(crate) struct Gateway {
     pub(crate) serve: Serve,
 }
 
+impl Gateway {
+    /// Whether it prints JSON.
+    pub(crate) const fn prints_json(&self) -> bool {
+        matches!(&self.action, Some(Action::Top(top)) if top.json)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// Print the token of a caller
@@ -24,6 +31,12 @@ pub(crate) enum Action {
         after_help = "Examples:\n  ringfence gateway token dev\n  OPENAI_API_KEY=$(ringfence gateway token prod web) …\n\nA token opens the gateway of its own environment and nothing else."
     )]
     Token(Token),
+
+    /// Look on: requests, errors, tokens, money and times, each second
+    #[command(
+        after_help = "Examples:\n  ringfence gateway top dev\n  ringfence gateway top prod --at http://10.0.0.5:4000\n  ringfence gateway top dev --json --once | jq .budgets\n\nCtrl-C ends it. Where standard output is no terminal, one table is printed."
+    )]
+    Top(Top),
 }
 
 #[derive(Debug, Args)]
@@ -53,4 +66,23 @@ pub(crate) struct Token {
     /// The caller's name: letters, digits, `-` and `_`
     #[arg(value_name = "CALLER", default_value = "app")]
     pub(crate) caller: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// The environment: its name, an alias, or another word for its tier
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: Option<String>,
+
+    /// Where the gateway is, instead of what the manifest says
+    #[arg(long, value_name = "URL")]
+    pub(crate) at: Option<String>,
+
+    /// Print an object of JSON each second
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print once, and end
+    #[arg(long)]
+    pub(crate) once: bool,
 }

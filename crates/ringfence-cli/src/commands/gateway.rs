@@ -1,4 +1,6 @@
-//! `ringfence gateway`: serves an environment's HTTP and LLM traffic, and gives out tokens.
+//! `ringfence gateway`: serves an environment's HTTP and LLM traffic, gives out tokens, and looks on.
+
+mod top;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -33,6 +35,7 @@ pub(crate) fn run(
 ) -> Result<u8, Failure> {
     match &arguments.action {
         Some(Action::Token(arguments)) => token(arguments, ambient, output),
+        Some(Action::Top(arguments)) => top::run(arguments, ambient, output),
         None => serve(&arguments.serve, ambient, output),
     }
 }
@@ -79,6 +82,7 @@ fn serve(arguments: &Serve, ambient: &Ambient, output: &mut Output) -> Result<u8
         selection: arguments.selection.clone(),
         ambient: ambient.clone(),
         files,
+        complaint: None,
     };
     let mut gateway = Gateway::new(config, recorder, store);
     if let Some((book, windows)) = budgets {
@@ -343,6 +347,8 @@ struct Project {
     selection: Selection,
     ambient: Ambient,
     files: Files,
+    /// What was wrong with the last configuration that could not be loaded.
+    complaint: Option<String>,
 }
 
 impl Source for Project {
@@ -366,6 +372,7 @@ impl Source for Project {
             Ok(config) => Some(config),
             Err(failure) => {
                 output.failure(&failure);
+                self.complaint = Some(failure.line());
                 let old = generation - 1;
                 output.say(&format!(
                     "ringfence: the new configuration is refused, and {old} is still served"
@@ -373,6 +380,10 @@ impl Source for Project {
                 None
             }
         }
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.complaint.clone()
     }
 
     fn served(&mut self, generation: u64) {

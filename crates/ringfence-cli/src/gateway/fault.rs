@@ -1,11 +1,12 @@
 //! What is wrong with a resource that the gateway is to serve, in words.
 
 use ringfence_diagnostic::{Diagnostic, Place};
+use ringfence_flag::definition as flag;
 use ringfence_gateway::config::{AddressError, NetworkError, Refused};
 use ringfence_gateway::key::KeyError;
 use ringfence_gateway::limit::rule::RuleError;
 use ringfence_model::environment::Environment;
-use ringfence_model::service::Service;
+use ringfence_model::service::{Service, Written};
 
 const NOT_SERVED: &str = "the gateway is not served as long as a part of it cannot hold";
 
@@ -88,8 +89,8 @@ pub(super) fn no_price(place: Place) -> Diagnostic {
         .help("write what a million tokens cost, such as `{ input = \"1.25\", output = \"10\" }`")
 }
 
-pub(super) fn no_limit(error: &RuleError, place: Place) -> Diagnostic {
-    Diagnostic::error("invalid-limit", error.to_string())
+pub(super) fn no_limit(why: String, place: Place) -> Diagnostic {
+    Diagnostic::error("invalid-limit", why)
         .at(place, "these limits")
         .because(NOT_SERVED)
         .help("write `AMOUNT requests|tokens/s|min|h|day|month`, `AMOUNT concurrent` or `AMOUNT usd/h|day|month`, then `per caller`, `per model` or `burst N`, separated by commas; or `none`")
@@ -107,6 +108,77 @@ pub(super) fn no_proxy(error: &NetworkError, place: Place) -> Diagnostic {
         .at(place, "here")
         .because("clients behind it could not be told apart, or anybody could be somebody else")
         .help("write the proxy's own address, such as `127.0.0.1`, or its network, such as `10.0.0.0/8`")
+}
+
+pub(super) fn no_record(why: String, place: Place) -> Diagnostic {
+    Diagnostic::error("invalid-record", why)
+        .at(place, "what is recorded")
+        .because(NOT_SERVED)
+        .help("write `full`, `metadata` or `none`")
+}
+
+pub(super) fn unknown_flag(key: &str, place: Place, environment: &flag::Environment) -> Diagnostic {
+    let environment = &environment.name;
+    Diagnostic::error(
+        "unknown-flag",
+        format!("there is no flag `{key}` in `{environment}`"),
+    )
+    .at(place, "it is asked for here")
+    .because(NOT_SERVED)
+    .help(format!(
+        "add `{key} = {{ default = \"…\", in.{environment} = \"…\" }}` to `[flags]`, or the flag to `flags.json`"
+    ))
+}
+
+pub(super) fn unusable_flag(why: &str, place: Place) -> Diagnostic {
+    Diagnostic::error("unusable-flag", why.to_owned())
+        .at(place, "it is asked for here")
+        .because(NOT_SERVED)
+        .help("mend the flag")
+}
+
+/// A flag that may leave the answer to who asks: a gateway has no limits of its own to fall back on.
+pub(super) fn silent_flag(
+    key: &str,
+    place: Place,
+    outcomes: &flag::Outcomes<'_>,
+    environment: &flag::Environment,
+) -> Diagnostic {
+    let message = format!(
+        "the flag `{key}` may have no value in `{}`",
+        environment.name
+    );
+    Diagnostic::error("flag-without-value", message)
+        .at(place, "it is asked for here")
+        .because("where the flag says nothing, nothing would hold")
+        .help(format!(
+            "give it a value there, at {}; in `flags.json` it needs `\"state\": \"ENABLED\"` and a `defaultVariant`",
+            outcomes.place
+        ))
+}
+
+pub(super) fn flag_of_another_kind(
+    key: &str,
+    place: Place,
+    outcomes: &flag::Outcomes<'_>,
+) -> Diagnostic {
+    Diagnostic::error(
+        "unusable-flag",
+        format!("the values of the flag `{key}` are no texts"),
+    )
+    .at(place, "it is asked for here")
+    .because(NOT_SERVED)
+    .help(format!("write texts, at {}", outcomes.place))
+}
+
+pub(super) fn no_origin((written, place): Written<'_>) -> Diagnostic {
+    Diagnostic::error(
+        "invalid-origin",
+        format!("`{written}` is no origin of a page"),
+    )
+    .at(place, "here")
+    .because("no page would have it, and none could ask")
+    .help("write scheme, host and, where it is not the usual one, port: `https://app.example.com`")
 }
 
 pub(super) fn no_duration(written: &str, place: Place) -> Diagnostic {

@@ -4,9 +4,12 @@ use ringfence_diagnostic::{Diagnostic, Sources};
 use ringfence_flag::definition::{
     self, DefinitionError, FlagFile, FlagSet, Place, Row, Written, build,
 };
+use ringfence_gateway::config::Driven;
 use ringfence_model::environment::Environment;
 use ringfence_model::project::Project;
 use ringfence_syntax::manifest::{FlagEntry, FlagValue};
+
+use super::fault;
 
 /// The flags, where nothing is wrong with them.
 pub(super) fn flags(
@@ -41,12 +44,45 @@ pub(super) fn flags(
     faults.extend(
         errors
             .filter(|error| !error.is_served)
-            .map(|error| fault(&error)),
+            .map(|error| wrong(&error)),
     );
     set
 }
 
-fn fault(error: &DefinitionError) -> Diagnostic {
+/// The values of all variants of a flag that a resource obeys.
+pub(super) fn driven<T>(
+    flags: &FlagSet,
+    key: &str,
+    at: ringfence_diagnostic::Place,
+    parse: impl Fn(&str) -> Result<T, Diagnostic>,
+) -> Result<Driven<T>, Diagnostic> {
+    let outcomes = match flags.outcomes(key) {
+        None => return Err(fault::unknown_flag(key, at, flags.environment())),
+        Some(Err(why)) => return Err(fault::unusable_flag(why, at)),
+        Some(Ok(outcomes)) => outcomes,
+    };
+    if outcomes.may_be_silent {
+        return Err(fault::silent_flag(key, at, &outcomes, flags.environment()));
+    }
+    let variant = |(name, value): (&String, &String)| {
+        let text: String = serde_json::from_str(value)
+            .map_err(|_| fault::flag_of_another_kind(key, at, &outcomes))?;
+        let value = parse(&text).map_err(|fault| {
+            fault.help(format!(
+                "it is the variant `{name}` of the flag `{key}`, at {}",
+                outcomes.place
+            ))
+        })?;
+        Ok((name.clone(), value))
+    };
+    let variants = outcomes.values.iter().map(variant);
+    Ok(Driven::Flag {
+        key: key.to_owned(),
+        variants: variants.collect::<Result<_, Diagnostic>>()?,
+    })
+}
+
+fn wrong(error: &DefinitionError) -> Diagnostic {
     Diagnostic::error("invalid-flag", error.to_string())
         .because("the program would get its own default in the place of what was meant")
         .help(error.mend.clone())

@@ -6,22 +6,27 @@
 #![expect(clippy::disallowed_methods, reason = "tests start processes")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::string_slice,
-    clippy::indexing_slicing,
     reason = "a failing test panics"
 )]
 
+mod budget;
 mod clients;
+mod driven;
 mod embedding;
+mod endurance;
 mod ingress;
+mod pages;
 mod run;
 mod run_refused;
 mod running;
 mod serve;
 mod shop;
 mod tls;
+mod top;
 #[path = "../cli/world.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod world;

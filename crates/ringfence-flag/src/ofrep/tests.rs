@@ -161,7 +161,7 @@ fn all_flags() {
     let service = Service {
         flags: &set,
         at: 0,
-        events: Some("http://127.0.0.1:1/events"),
+        events: Some("/events"),
     };
     let request = Request {
         method: "POST",
@@ -182,7 +182,7 @@ fn all_flags() {
                 {"key": "plan", "value": "ü", "reason": "DEFAULT", "variant": "x", "metadata": {"flagSetId": "shop"}},
             ],
             "metadata": {"flagSetId": "shop"},
-            "eventStreams": [{"type": "sse", "url": "http://127.0.0.1:1/events"}],
+            "eventStreams": [{"type": "sse", "endpoint": {"requestUri": "/events"}}],
         })
     );
 }

@@ -80,6 +80,26 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// The server's name or address; `mock` or `closed` where there is none.
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Self::Server(address) => address.authority.host(),
+            Self::Mock(_) => "mock",
+            Self::Closed(_) => "closed",
+        }
+    }
+
+    /// The server's port, also where the address leaves it to the scheme.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let Self::Server(address) = self else {
+            return None;
+        };
+        let usual = if address.is_tls() { 443 } else { 80 };
+        Some(address.authority.port_u16().unwrap_or(usual))
+    }
+}
+
 impl Address {
     /// The URI of a path below the base.
     pub(crate) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {

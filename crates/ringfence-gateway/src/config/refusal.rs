@@ -78,7 +78,7 @@ const fn is_plain(byte: u8) -> bool {
 
 fn misplaced_record(resource: &Resource) -> Option<Refused> {
     let is_http = matches!(resource.kind, Kind::Http { .. });
-    (is_http && resource.record == Level::Full).then(|| {
+    (is_http && may_be_full(resource)).then(|| {
         let message = format!(
             "`{}` is to be recorded in full, and is of kind `http`",
             resource.name
@@ -131,7 +131,8 @@ fn misplaced_limit(resource: &Resource) -> Option<Refused> {
     let needs_llm = |unit| matches!(unit, Unit::Tokens | Unit::Money);
     let rule = resource
         .limits
-        .iter()
+        .all()
+        .flatten()
         .find(|rule| is_http && needs_llm(rule.unit))?;
     let message = format!(
         "`{}` limits `{}`, and has no tokens to count",
@@ -147,7 +148,7 @@ fn misplaced_limit(resource: &Resource) -> Option<Refused> {
 /// A budget in money needs the price of each model that could answer.
 fn no_price(config: &Config, resource: &Resource) -> Option<Refused> {
     let is_money = |rule: &&std::sync::Arc<crate::limit::rule::Rule>| rule.unit == Unit::Money;
-    let rule = resource.limits.iter().find(is_money)?;
+    let rule = resource.limits.all().flatten().find(is_money)?;
     let Kind::OpenAi { models } = &resource.kind else {
         return None;
     };
@@ -194,9 +195,11 @@ fn unknown_target(config: &Config, resource: &Resource) -> Option<Refused> {
 }
 
 fn no_limits(config: &Config, resource: &Resource) -> Option<Refused> {
-    let missing = config.production && !config.allowances.no_limits && resource.limits.is_empty();
+    let may_be_none = resource.limits.all().any(Vec::is_empty);
+    let missing = config.production && !config.allowances.no_limits && may_be_none;
     missing.then(|| {
-        let message = format!("`{}` has no limits in `{}`, which is of tier production", resource.name, config.environment);
+        let variant = resource.limits.variant_with(Vec::is_empty);
+        let message = format!("`{}` has no limits in `{}`{variant}, which is of tier production", resource.name, config.environment);
         let consequence = "one caller could use up what all live from";
         let help = format!("write `limits = {{ in.{} = \"60 requests/min\" }}`, or `allow = [\"no-limits\"]` in `[gateway]`", config.environment);
         Refused::new("production-without-limits", resource, message).because(consequence, help)
@@ -204,14 +207,19 @@ fn no_limits(config: &Config, resource: &Resource) -> Option<Refused> {
 }
 
 fn full_records(config: &Config, resource: &Resource) -> Option<Refused> {
-    let full =
-        config.production && !config.allowances.full_records && resource.record == Level::Full;
+    let full = config.production && !config.allowances.full_records && may_be_full(resource);
     full.then(|| {
-        let message = format!("`{}` is recorded in full in `{}`, which is of tier production", resource.name, config.environment);
+        let variant = resource.record.variant_with(|level| *level == Level::Full);
+        let message = format!("`{}` is recorded in full in `{}`{variant}, which is of tier production", resource.name, config.environment);
         let consequence = "what real people write would be kept in files";
         let help = format!("write `record = {{ in.{} = \"metadata\" }}`, or `allow = [\"full-records\"]` in `[gateway]`", config.environment);
         Refused::new("production-with-full-records", resource, message).because(consequence, help)
     })
+}
+
+/// Whether its traffic is recorded in full, for whomever a flag says so.
+fn may_be_full(resource: &Resource) -> bool {
+    resource.record.all().any(|level| *level == Level::Full)
 }
 
 fn mock(config: &Config, resource: &Resource) -> Option<Refused> {

@@ -9,8 +9,8 @@ fn resource(name: &str, kind: Kind, upstream: &str) -> Resource {
         key: None,
         key_class: None,
         scrubber: Scrubber::new([]),
-        limits: rule::parse("60 requests/min", true).unwrap(),
-        record: Level::Metadata,
+        limits: rule::parse("60 requests/min", true).unwrap().into(),
+        record: Level::Metadata.into(),
         timeout: Duration::from_secs(1),
     }
 }
@@ -55,6 +55,7 @@ fn config(production: bool, resources: Vec<Resource>) -> Config {
         generation: 1,
         resources,
         flags: no_flags(),
+        origins: Origins::default(),
         callers: CallerKey::derived(b"secret", "p", "here"),
         secrets: Patterns::new([]),
         ingress: Ingress::default(),
@@ -127,20 +128,20 @@ fn keys_stay_with_their_class() {
 #[test]
 fn production_has_floors_and_words_that_lower_them() {
     check(
-        |r| r.limits.clear(),
+        |r| r.limits = Vec::new().into(),
         llm,
         (&["production-without-limits"], &[]),
     );
     check(
-        |r| r.record = Level::Full,
+        |r| r.record = Level::Full.into(),
         llm,
         (&["production-with-full-records"], &[]),
     );
     let mock = |r: &mut Resource| r.upstream = Upstream::parse("mock://").unwrap();
     check(mock, llm, (&["production-with-mock"], &[]));
     let mut all = llm("mock://");
-    all.limits.clear();
-    all.record = Level::Full;
+    all.limits = Vec::new().into();
+    all.record = Level::Full.into();
     let mut config = config(true, vec![all]);
     assert_eq!(refusals(&config).len(), 3);
     config.allowances = Allowances {
@@ -153,14 +154,14 @@ fn production_has_floors_and_words_that_lower_them() {
 
 #[test]
 fn what_would_not_hold_is_refused() {
-    let tokens = |r: &mut Resource| r.limits = rule::parse("9 tokens/day", true).unwrap();
+    let tokens = |r: &mut Resource| r.limits = rule::parse("9 tokens/day", true).unwrap().into();
     check(
         tokens,
         http,
         (&["limit-without-effect"], &["limit-without-effect"]),
     );
     check(tokens, llm, (&[], &[]));
-    let full = |r: &mut Resource| r.record = Level::Full;
+    let full = |r: &mut Resource| r.record = Level::Full.into();
     check(
         full,
         http,
@@ -169,7 +170,7 @@ fn what_would_not_hold_is_refused() {
             &["record-without-effect"],
         ),
     );
-    let money = |r: &mut Resource| r.limits = rule::parse("9 usd/day", true).unwrap();
+    let money = |r: &mut Resource| r.limits = rule::parse("9 usd/day", true).unwrap().into();
     check(money, llm, (&["budget-without-price"], &[]));
     let priced = |r: &mut Resource| {
         money(r);
@@ -285,5 +286,52 @@ fn prices_are_rounded_up() {
             price.of(0, 0)
         ),
         (1_250_000, 2, 10, 0)
+    );
+}
+
+/// A value that a flag says is looked at in each of its variants.
+#[test]
+fn floors_hold_for_every_variant_of_a_flag() {
+    fn driven<T>(variants: [(&str, T); 2]) -> Driven<T> {
+        let variants = variants.map(|(name, value)| (name.to_owned(), value));
+        Driven::Flag {
+            key: "f".to_owned(),
+            variants: BTreeMap::from(variants),
+        }
+    }
+    let limits = |text| rule::parse(text, true).unwrap();
+    let some_without = |r: &mut Resource| {
+        r.limits = driven([("none", limits("none")), ("some", limits("6 requests/min"))]);
+    };
+    check(some_without, llm, (&["production-without-limits"], &[]));
+    let all_with = |r: &mut Resource| {
+        r.limits = driven([
+            ("few", limits("6 requests/min")),
+            ("many", limits("9 requests/s")),
+        ]);
+    };
+    check(all_with, llm, (&[], &[]));
+    let tokens = |r: &mut Resource| {
+        r.limits = driven([
+            ("a", limits("6 requests/min")),
+            ("b", limits("9 tokens/day")),
+        ]);
+    };
+    let code: &[&str] = &["limit-without-effect"];
+    check(tokens, http, (code, code));
+    let money = |r: &mut Resource| {
+        r.limits = driven([("a", limits("6 requests/min")), ("b", limits("9 usd/day"))]);
+    };
+    check(money, llm, (&["budget-without-price"], &[]));
+    let full = |r: &mut Resource| {
+        r.record = driven([("a", Level::None), ("b", Level::Full)]);
+    };
+    check(full, llm, (&["production-with-full-records"], &[]));
+    let mut resource = llm("https://api.example.com/v1");
+    some_without(&mut resource);
+    let refused = refusals(&config(true, vec![resource])).remove(0);
+    assert!(
+        refused.message.contains("the flag `f` says `none`"),
+        "{refused:?}"
     );
 }

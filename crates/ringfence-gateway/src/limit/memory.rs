@@ -8,7 +8,7 @@ pub use super::bucket::Now;
 use serde::{Deserialize, Serialize};
 
 use super::bucket::State;
-use super::{Claim, Cost, Denied, Grant, Taken};
+use super::{Claim, Cost, Denied, Grant, Standing, Taken};
 
 /// All buckets, under one lock: it is held for less than a microsecond, and makes taking from several of them one step.
 pub struct Memory {
@@ -93,6 +93,11 @@ impl Memory {
             buckets.is_dirty |= window > 0;
             buckets.states.insert(claim.key, settled);
         }
+    }
+
+    /// How the bucket stands.
+    pub(super) fn standing(&self, claim: &Claim, now: Now) -> Standing {
+        self.buckets().state(claim).standing(claim, now)
     }
 
     /// The windows that have to be written down, where something has changed since the last call.

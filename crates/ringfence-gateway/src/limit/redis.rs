@@ -6,6 +6,7 @@
 
 pub mod reply;
 mod script;
+mod tls;
 mod wire;
 
 use std::hash::{BuildHasher, RandomState};
@@ -63,7 +64,7 @@ impl Redis {
         environment: &str,
         when_lost: WhenLost,
     ) -> Result<Self, RedisError> {
-        let wire = Arc::new(Wire::new(server));
+        let wire = Arc::new(Wire::new(server)?);
         // A loop of its own: connections do not outlive it, and the gateway's own loop does not run yet.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -104,6 +105,27 @@ impl Redis {
         self.own
             .take(claims, self.own.now())
             .map_err(TakeError::Denied)
+    }
+
+    /// How a window of the calendar stands, by this machine's clock: whoever looks on changes nothing.
+    pub(super) async fn standing(&self, claim: &Claim) -> Option<Standing> {
+        let Period::Calendar(calendar) = claim.rule.period else {
+            return None;
+        };
+        let now = self.own.now().unix;
+        let (start, end) = calendar.window(now);
+        let key = format!("{}:{start}", claim.key);
+        let used = match self.wire.call(&["GET", &key]).await.ok()? {
+            Reply::Nothing => 0,
+            Reply::Text(used) => used.parse().ok()?,
+            _ => return None,
+        };
+        Some(Standing {
+            unit: claim.rule.unit,
+            limit: claim.rule.limit,
+            remaining: claim.rule.limit.saturating_sub(used),
+            reset: Duration::from_secs(end - now),
+        })
     }
 
     pub(super) fn settle(&self, grant: Grant, cost: Option<Cost>) {

@@ -13,6 +13,8 @@ use crate::key::Scrubber;
 const LONGEST: usize = 8 << 20;
 /// How much text of an answer is kept for the record.
 const KEPT: usize = 256 << 10;
+/// How many reasons to finish are kept: an answer has one, and a stream without end must not grow.
+const MOST_REASONS: usize = 128;
 
 /// Reads a stream as it passes.
 pub struct Events {
@@ -159,7 +161,9 @@ impl Events {
         }
         let mut texts = Vec::from_iter(answer.delta.and_then(|delta| delta.0));
         for choice in answer.choices.into_iter().flatten() {
-            seen.finish_reasons.extend(choice.finish_reason);
+            if seen.finish_reasons.len() < MOST_REASONS {
+                seen.finish_reasons.extend(choice.finish_reason);
+            }
             texts.extend(choice.delta.and_then(|delta| delta.content));
             texts.extend(choice.text);
         }

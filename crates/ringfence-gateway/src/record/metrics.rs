@@ -2,15 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use super::tally::{Tallies, Tally, Told};
 
 /// Upper bounds of the durations' histogram, in seconds.
 const BOUNDS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 120.0];
 
 /// All counts since the start.
 #[derive(Default)]
-pub(crate) struct Metrics(Mutex<Counts>);
+pub(crate) struct Metrics {
+    counts: Mutex<Counts>,
+    /// Requests that are being answered.
+    pub(crate) under_way: UnderWay,
+    /// Streams among them.
+    pub(crate) streams: UnderWay,
+}
+
+/// What is counted while it lasts.
+#[derive(Default)]
+pub(crate) struct UnderWay(AtomicU64);
+
+impl UnderWay {
+    pub(crate) fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 #[derive(Default)]
 struct Counts {
@@ -19,7 +46,22 @@ struct Counts {
     refused: BTreeMap<(String, String), u64>,
     durations: BTreeMap<String, Histogram>,
     reloads: BTreeMap<&'static str, u64>,
+    /// Why the newest configuration is not the one that is served.
+    refused_because: Option<String>,
     budgets_not_kept: u64,
+    tallies: Tallies,
+}
+
+/// What was counted so far, for whoever looks on.
+pub(crate) struct Look {
+    /// Resource, model and caller, and their counts.
+    pub(crate) tallies: Vec<([String; 3], Tally)>,
+    pub(crate) under_way: u64,
+    pub(crate) streams: u64,
+    pub(crate) taken: u64,
+    pub(crate) refused: u64,
+    pub(crate) refused_because: Option<String>,
+    pub(crate) budgets_not_kept: u64,
 }
 
 #[derive(Default)]
@@ -37,21 +79,28 @@ pub(crate) struct State<'a> {
 }
 
 impl Metrics {
+    /// A request has ended.
     pub(crate) fn request(&self, resource: &str, status: u16, took: Duration) {
         let mut counts = self.counts();
         add(&mut counts.requests, (resource.to_owned(), status), 1);
         let histogram = counts.durations.entry(resource.to_owned()).or_default();
+        let seconds = took.as_secs_f64();
         histogram.count += 1;
-        histogram.seconds += took.as_secs_f64();
+        histogram.seconds += seconds;
         for (bound, count) in BOUNDS.iter().zip(&mut histogram.buckets) {
-            *count += u64::from(took.as_secs_f64() <= *bound);
+            *count += u64::from(seconds <= *bound);
         }
     }
 
-    pub(crate) fn tokens(&self, resource: &str, input: u64, output: u64) {
+    /// Counts it by who asked for what, and its tokens.
+    pub(crate) fn told(&self, told: &Told<'_>) {
         let mut counts = self.counts();
-        add(&mut counts.tokens, (resource.to_owned(), "input"), input);
-        add(&mut counts.tokens, (resource.to_owned(), "output"), output);
+        if let Some(usage) = told.usage {
+            let resource = || told.resource.to_owned();
+            add(&mut counts.tokens, (resource(), "input"), usage.input);
+            add(&mut counts.tokens, (resource(), "output"), usage.output);
+        }
+        counts.tallies.add(told);
     }
 
     pub(crate) fn refused(&self, resource: &str, rule: &str) {
@@ -62,8 +111,30 @@ impl Metrics {
         );
     }
 
-    pub(crate) fn reload(&self, result: &'static str) {
-        add(&mut self.counts().reloads, result, 1);
+    pub(crate) fn reload(&self, result: &'static str, refused_because: Option<String>) {
+        let mut counts = self.counts();
+        add(&mut counts.reloads, result, 1);
+        counts.refused_because = refused_because;
+    }
+
+    /// The part of a status that is counted here.
+    pub(crate) fn look(&self) -> Look {
+        let counts = self.counts();
+        let reloads = |result| counts.reloads.get(result).copied().unwrap_or(0);
+        let tallies = counts.tallies.all();
+        let tallies = tallies.map(|(resource, model, caller, tally)| {
+            let names = [resource, model, caller].map(str::to_owned);
+            (names, tally.clone())
+        });
+        Look {
+            tallies: tallies.collect(),
+            under_way: self.under_way.count(),
+            streams: self.streams.count(),
+            taken: reloads("taken"),
+            refused: reloads("refused"),
+            refused_because: counts.refused_because.clone(),
+            budgets_not_kept: counts.budgets_not_kept,
+        }
     }
 
     pub(crate) fn budgets_not_kept(&self) {
@@ -71,7 +142,7 @@ impl Metrics {
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All of it as text.
@@ -81,7 +152,19 @@ impl Metrics {
             text: String::new(),
             environment: state.environment,
         };
+        page.about();
         counts.write_requests(&mut page);
+        for (name, count, help) in [
+            (
+                "under_way",
+                &self.under_way,
+                "Requests that are being answered.",
+            ),
+            ("streams", &self.streams, "Streams among them."),
+        ] {
+            let name = page.family(name, "gauge", help);
+            page.sample(&name, &[], &count.count());
+        }
         counts.write_gateway(&mut page, state);
         page.text
     }
@@ -147,6 +230,16 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Whose counts these are, in the names that OpenTelemetry's resource attributes have in Prometheus.
+    fn about(&mut self) {
+        let environment = escaped(self.environment);
+        // A string takes everything.
+        let _ = writeln!(
+            self.text,
+            "# TYPE target_info gauge\ntarget_info{{deployment_environment_name=\"{environment}\",service_name=\"ringfence-gateway\"}} 1"
+        );
+    }
+
     /// Begins with a family; its whole name.
     fn family(&mut self, name: &str, kind: &str, help: &str) -> String {
         let name = format!("ringfence_gateway_{name}");

@@ -1,7 +1,7 @@
 //! What one request took, cost and came to: settled and written down exactly once, also where the caller leaves.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,10 +9,11 @@ use http::{Response, StatusCode};
 
 use super::{Gateway, Worker};
 use crate::answer::{Body, Refusal, Retry};
-use crate::config::{Config, Price, Resource};
+use crate::config::{Config, Level, Occasion, Price, Resource};
 use crate::limit::rule::Unit;
 use crate::limit::{Cost, Demand, Denied, Grant, Standing, TakeError, claim};
 use crate::llm::usage::Usage;
+use crate::record::tally::Told;
 use crate::record::{Line, milliseconds};
 use crate::upstream::Clients;
 
@@ -32,6 +33,9 @@ pub(super) struct Account {
     /// What was used, as far as it is known.
     pub(super) usage: Option<Usage>,
     pub(super) price: Option<Price>,
+    /// What is written down, once it has been looked up: a request is recorded by one word from its beginning to its end.
+    level: Option<Level>,
+    is_stream: bool,
     is_closed: bool,
 }
 
@@ -40,6 +44,7 @@ const LEFT: u16 = 499;
 
 impl Account {
     pub(super) fn open(worker: &Worker, config: Arc<Config>, index: usize, line: Line) -> Self {
+        worker.gateway.metrics.under_way.begin();
         Self {
             gateway: Arc::clone(&worker.gateway),
             clients: Arc::clone(&worker.clients),
@@ -55,6 +60,8 @@ impl Account {
             standings: Vec::new(),
             usage: None,
             price: None,
+            level: None,
+            is_stream: false,
             is_closed: false,
         }
     }
@@ -68,14 +75,41 @@ impl Account {
         config.resources.get(self.index)
     }
 
+    /// What is written down of this request. Where a flag should say it and cannot, it is the least that it could say.
+    pub(super) fn level(&mut self) -> Level {
+        if let Some(level) = self.level {
+            return level;
+        }
+        let level = self.resource().map_or(Level::None, |resource| {
+            let model = self.line.model.as_ref();
+            let occasion = Occasion {
+                caller: &self.line.caller,
+                resource: &resource.name,
+                model: model.map_or("", |model| &model.asked),
+            };
+            let said = resource.record.on(occasion, &self.config.flags);
+            let least = || resource.record.all().min().copied();
+            said.ok().copied().or_else(least).unwrap_or(Level::None)
+        });
+        self.level = Some(level);
+        level
+    }
+
     /// Takes what the request needs from all buckets.
     pub(super) async fn take(&mut self, model: &str, cost: Cost) -> Result<(), Refusal> {
-        let Some(resource) = self
-            .resource()
-            .filter(|resource| !resource.limits.is_empty())
-        else {
+        let Some(resource) = self.resource() else {
             return Ok(());
         };
+        let occasion = Occasion {
+            caller: &self.line.caller,
+            resource: &resource.name,
+            model,
+        };
+        let limits = resource.limits.on(occasion, &self.config.flags);
+        let limits = limits.map_err(|error| limits_unsaid(&error.to_string()))?;
+        if limits.is_empty() {
+            return Ok(());
+        }
         let demand = Demand {
             environment: &self.config.environment,
             resource: &resource.name,
@@ -83,11 +117,7 @@ impl Account {
             model,
             cost,
         };
-        let claims = resource
-            .limits
-            .iter()
-            .map(|rule| claim(rule, demand))
-            .collect();
+        let claims = limits.iter().map(|rule| claim(rule, demand)).collect();
         match self.gateway.limits.take(claims).await {
             Ok(grant) => {
                 self.standings.clone_from(&grant.standings);
@@ -102,6 +132,13 @@ impl Account {
                 self.gateway.metrics.refused(&resource.name, &denied.rule);
                 Err(refusal(&denied))
             }
+        }
+    }
+
+    /// The answer is a stream.
+    pub(super) fn mark_stream(&mut self) {
+        if !std::mem::replace(&mut self.is_stream, true) {
+            self.gateway.metrics.streams.begin();
         }
     }
 
@@ -164,24 +201,41 @@ impl Account {
             self.gateway.limits.settle(grant, cost);
         }
         let cost = self.usage.and_then(money);
+        let level = self.level();
         let mut line = std::mem::take(&mut self.line);
         line.duration_ms = milliseconds(took);
         let Some(resource) = self.config.resources.get(self.index) else {
             return;
         };
-        self.gateway
-            .metrics
-            .request(&resource.name, line.status, took);
+        self.count(&resource.name, &line, took);
         if let (Some(model), Some(usage)) = (&mut line.model, self.usage) {
             model.input = Some(usage.input);
             model.output = Some(usage.output);
             model.cost = cost;
-            self.gateway
-                .metrics
-                .tokens(&resource.name, usage.input, usage.output);
         }
-        if let Some(text) = line.written(resource.record, &self.config.secrets) {
+        if let Some(text) = line.written(level, &self.config.secrets) {
             self.gateway.recorder.record(&text);
+        }
+    }
+}
+
+impl Account {
+    fn count(&self, resource: &str, line: &Line, took: Duration) {
+        let metrics = &self.gateway.metrics;
+        let model = line.model.as_ref();
+        metrics.request(resource, line.status, took);
+        metrics.told(&Told {
+            resource,
+            model: model.map_or("", |model| &model.asked),
+            caller: &line.caller,
+            status: line.status,
+            has_failed: line.error.is_some() && line.status != StatusCode::TOO_MANY_REQUESTS,
+            took,
+            usage: self.usage.filter(|_| model.is_some()),
+        });
+        metrics.under_way.end();
+        if self.is_stream {
+            metrics.streams.end();
         }
     }
 }
@@ -228,7 +282,7 @@ static TOKENS: Names = Names {
 };
 
 fn store_lost() -> Refusal {
-    let wait = std::time::Duration::from_secs(1);
+    let wait = Duration::from_secs(1);
     Refusal {
         status: StatusCode::SERVICE_UNAVAILABLE,
         kind: "server_error",
@@ -236,6 +290,19 @@ fn store_lost() -> Refusal {
         message: "the store of the limits cannot be asked, and without it no request passes here"
             .to_owned(),
         retry: Retry::After(wait),
+    }
+}
+
+/// The flag that says the limits says nothing: without them no request passes.
+fn limits_unsaid(why: &str) -> Refusal {
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        kind: "server_error",
+        code: "limits_unavailable",
+        message: format!(
+            "the limits are those of a flag, and without them no request passes: {why}"
+        ),
+        retry: Retry::Never,
     }
 }
 

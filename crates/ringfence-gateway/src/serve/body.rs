@@ -10,7 +10,7 @@ use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::account::Account;
 use super::patience::Patience;
@@ -23,6 +23,9 @@ use crate::llm::usage::Usage;
 const LARGEST_REQUEST: usize = 32 << 20;
 /// How long a caller may be silent within a request's body.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How many bytes a second a body comes with at least, after that time: one byte now and then would hold a place for ever.
+const SLOWEST: usize = 4096;
 
 /// The whole of a caller's body.
 pub(super) async fn request_body(
@@ -39,8 +42,11 @@ pub(super) async fn request_body(
         return Err(too_large());
     }
     let mut all = BytesMut::new();
+    let began = Instant::now();
     loop {
-        let frame = next_frame(&mut body, SILENCE).await.map_err(|_| {
+        let most = SILENCE + Duration::from_secs((all.len() / SLOWEST) as u64);
+        let patience = SILENCE.min(most.saturating_sub(began.elapsed()));
+        let frame = next_frame(&mut body, patience).await.map_err(|_| {
             Refusal::invalid("request_timeout", "the request's body did not come")
                 .status(StatusCode::REQUEST_TIMEOUT)
         })?;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
@@ -20,6 +20,9 @@ use crate::config::Config;
 
 /// The stream of changes.
 pub(super) const EVENTS: &str = "/ofrep/v1/events";
+/// What a ticket for that stream is good for: whoever opens a stream in a browser can send no header, so that its URL has to say
+/// who asks, in a word that opens nothing else.
+const USE: &str = "events";
 /// A comment is sent after so long a silence, so that what is in between keeps the connection.
 const SILENCE: Duration = Duration::from_secs(20);
 
@@ -32,6 +35,7 @@ pub(super) type Digest = watch::Receiver<String>;
 pub(super) async fn answer(
     config: &Config,
     digest: Digest,
+    caller: &str,
     request: Request<Incoming>,
 ) -> Response<Body> {
     if request.uri().path() == EVENTS {
@@ -42,12 +46,12 @@ pub(super) async fn answer(
         Ok(body) => body,
         Err(refusal) => return refusal.response(),
     };
-    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let events = host.map(|host| format!("http://{host}{EVENTS}"));
+    let ticket = config.callers.ticket(caller, USE);
+    let events = format!("{EVENTS}?ticket={ticket}");
     let service = Service {
         flags: &config.flags,
         at: now(),
-        events: events.as_deref(),
+        events: Some(&events),
     };
     let known = head
         .headers
@@ -71,6 +75,17 @@ pub(super) async fn answer(
         }
     }
     response
+}
+
+/// The caller who opens the stream with a ticket in its URL.
+pub(super) fn listener<B>(config: &Config, request: &Request<B>) -> Option<String> {
+    if request.uri().path() != EVENTS {
+        return None;
+    }
+    let mut pairs = request.uri().query()?.split('&');
+    let ticket = pairs.find_map(|pair| pair.strip_prefix("ticket="))?;
+    let caller = config.callers.holder(ticket, USE)?;
+    Some(caller.to_owned())
 }
 
 fn now() -> u64 {

@@ -197,7 +197,7 @@ pub(super) fn answer_headers(headers: &HeaderMap, resource: &Resource) -> Header
         Kind::OpenAi { .. } => &[],
     };
     let is_openai = matches!(resource.kind, Kind::OpenAi { .. });
-    let has_limits = !resource.limits.is_empty();
+    let has_limits = !resource.limits.all().all(Vec::is_empty);
     let is_allowed = |name: &HeaderName| {
         PASSED.binary_search(&name.as_str()).is_ok()
             || own.contains(name)

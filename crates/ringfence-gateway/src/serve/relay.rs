@@ -107,18 +107,18 @@ async fn planned<'a>(
         .resource_of(config)
         .ok_or_else(|| Refusal::invalid("unknown_path", "the resource is gone"))?;
     let plan = Plan::new(config, resource, operation, read, body)?;
-    let keeps_text = resource.record == Level::Full;
     account.line.model = Some(ModelLine {
         operation: operation.name(),
         provider: "openai",
         asked: plan.asked.clone(),
         max_tokens: plan.request.max_tokens,
         is_stream: plan.request.is_stream,
+        choices: plan.request.answers,
         ..ModelLine::default()
     });
-    account.line.texts = keeps_text.then(|| Texts {
+    account.line.texts = (account.level() == Level::Full).then(|| Texts {
         input: input_texts(&plan.body),
-        output: None,
+        ..Texts::default()
     });
     let cost = Cost {
         tokens: plan.input + plan.output,
@@ -209,7 +209,8 @@ fn judge(answer: &Result<Response<Body>, CallError>) -> (bool, bool) {
 
 fn note_target(account: &mut Account, resource: &Resource, target: &Target) {
     account.price = target.price;
-    account.line.server = Some(resource.upstream.to_string());
+    account.line.server = Some(resource.upstream.host().to_owned());
+    account.line.port = resource.upstream.port();
     if let Some(model) = &mut account.line.model {
         model.sent = Some(target.model.clone());
         model.provider = if matches!(resource.upstream, crate::config::Upstream::Mock(_)) {
@@ -234,6 +235,7 @@ async fn told(mut account: Account, plan: &Plan<'_>, response: Response<Body>) -
     let is_events = is_events.is_some_and(|kind| kind.starts_with("text/event-stream"));
     let mut headers = forward::answer_headers(&head.headers, resource);
     if head.status.is_success() && is_events {
+        account.mark_stream();
         account.label(&mut headers);
         let events = Events::new(plan.asks_usage(), account.line.texts.is_some());
         let body = EventBody::new(body, events, silence, account, plan.input);
@@ -275,7 +277,7 @@ fn learn(account: &mut Account, plan: &Plan<'_>, answer: Answer, bytes: &[u8]) {
         output: plan.output,
     }));
     if let Some(texts) = &mut account.line.texts {
-        texts.output = output_texts(bytes);
+        texts.answer = output_texts(bytes);
     }
     if let Some(model) = &mut account.line.model {
         model.is_estimated = told.is_none();
@@ -287,14 +289,13 @@ fn learn(account: &mut Account, plan: &Plan<'_>, answer: Answer, bytes: &[u8]) {
 }
 
 /// `choices` or `output`, as it stands in the answer.
-fn output_texts(bytes: &[u8]) -> Option<String> {
+fn output_texts(bytes: &[u8]) -> Option<Box<RawValue>> {
     #[derive(serde::Deserialize)]
     struct Output {
         #[serde(alias = "output")]
         choices: Option<Box<RawValue>>,
     }
-    let output = serde_json::from_slice::<Output>(bytes).ok()?.choices?;
-    Some(output.get().to_owned())
+    serde_json::from_slice::<Output>(bytes).ok()?.choices
 }
 
 /// An answer that is an error: in the shape that clients read, and never one that blames the caller's token for the gateway's key.

@@ -13,7 +13,8 @@ use ringfence_flag::ofrep;
 
 use super::account::Account;
 use super::connection::Asking;
-use super::{Gateway, Worker, flags, forward, relay};
+use super::page::Page;
+use super::{Gateway, Worker, flags, forward, relay, status};
 use crate::answer::{Body, BodyError, Refusal, whole};
 use crate::caller::{PREFIX, TokenError};
 use crate::config::{Config, Kind, Resource};
@@ -31,13 +32,26 @@ pub(super) static TOKEN_HEADERS: [HeaderName; 2] = [
 ];
 
 pub(super) fn answer(worker: Arc<Worker>, request: Request<Asking>) -> Answering {
-    Box::pin(routed(worker, request))
+    let config = worker.gateway.snapshot();
+    // Few are asked for by a page, and none of the rest is to be larger for it.
+    let Some(page) = Page::of(&config, &request) else {
+        return Box::pin(routed(worker, config, request));
+    };
+    Box::pin(async move {
+        let mut response = match page.preflight(&request) {
+            Some(response) => response,
+            None => routed(worker, config, request).await?,
+        };
+        page.label(&mut response);
+        Ok(response)
+    })
 }
 
 /// What a path means.
 enum Route<'a> {
     Health,
     Metrics,
+    Status,
     Flags,
     /// The resource's place in the configuration, and the path below it.
     Resource(usize, &'a str),
@@ -45,10 +59,10 @@ enum Route<'a> {
 
 async fn routed(
     worker: Arc<Worker>,
+    config: Arc<Config>,
     request: Request<Asking>,
 ) -> Result<Response<Body>, BodyError> {
     let gateway = &worker.gateway;
-    let config = gateway.snapshot();
     let uri = request.uri().clone();
     let route = match route(&config, uri.path()) {
         Ok(route) => route,
@@ -61,17 +75,23 @@ async fn routed(
         Route::Resource(index, _) => config.resources.get(*index),
         _ => None,
     };
-    let caller = match caller(&config, request.headers(), resource) {
+    let caller = match flags::listener(&config, &request) {
+        Some(caller) => Ok(caller),
+        None => caller(&config, request.headers(), resource),
+    };
+    let caller = match caller {
         Ok(caller) => caller,
         Err(refusal) => return Ok(refusal.response()),
     };
     Ok(match route {
         Route::Health => Response::new(whole("ok\n")),
         Route::Metrics => metrics(gateway, &config),
+        Route::Status => Box::pin(status::answer(gateway, &config)).await,
         // In boxes what is rare or large: a request's memory is that of the largest that it could become.
         Route::Flags => {
             let request = request.map(Asking::into_incoming);
-            Box::pin(flags::answer(&config, gateway.flags.subscribe(), request)).await
+            let subscription = gateway.flags.subscribe();
+            Box::pin(flags::answer(&config, subscription, &caller, request)).await
         }
         Route::Resource(index, below) => {
             let account = account(&worker, config, index, caller, &request);
@@ -108,7 +128,8 @@ fn account(
         resource: resource
             .map(|resource| resource.name.clone())
             .unwrap_or_default(),
-        server: resource.map(|resource| resource.upstream.to_string()),
+        server: resource.map(|resource| resource.upstream.host().to_owned()),
+        port: resource.and_then(|resource| resource.upstream.port()),
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         resend: resent.and_then(|count| count.to_str().ok()?.parse().ok()),
@@ -137,6 +158,7 @@ fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
     match (name, below) {
         ("/-", "/health") => Ok(Route::Health),
         ("/-", "/metrics") => Ok(Route::Metrics),
+        ("/-", _) if path == crate::status::PATH => Ok(Route::Status),
         ("/ofrep", _) if path == flags::EVENTS || ofrep::is_ofrep(path) => Ok(Route::Flags),
         ("/v1", _) => {
             let only = config.only_openai().and_then(named);

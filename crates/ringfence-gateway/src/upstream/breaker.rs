@@ -43,6 +43,24 @@ impl Breakers {
     }
 }
 
+impl Breakers {
+    /// Each address, its failures in a row, and how long it still rests.
+    pub(super) fn states(&self) -> Vec<(String, u32, Duration)> {
+        let now = Instant::now();
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let states = states.iter().map(|(address, breaker)| {
+            let state = breaker.state();
+            let rest = state
+                .rests_until
+                .map(|until| until.saturating_duration_since(now));
+            (address.clone(), state.failures, rest.unwrap_or_default())
+        });
+        let mut states: Vec<_> = states.collect();
+        states.sort_unstable();
+        states
+    }
+}
+
 impl Breaker {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use ringfence_flag::definition::{Environment, FlagFile, Sources, build};
 use ringfence_gateway::caller::CallerKey;
 use ringfence_gateway::config::{
-    Allowances, Config, Ingress, Kind, Level, Price, Resource, Target, Upstream, refusals,
+    Allowances, Config, Ingress, Kind, Level, Origin, Origins, Price, Resource, Target, Upstream,
+    refusals,
 };
 use ringfence_gateway::key::{InjectedKey, Scrubber};
 use ringfence_gateway::limit::memory::Memory;
@@ -77,8 +78,8 @@ impl Api {
             key: (!is_mock).then(|| InjectedKey::new(None, KEY).unwrap()),
             key_class: None,
             scrubber: Scrubber::new([KEY]),
-            limits: rule::parse(self.limits, false).unwrap(),
-            record: self.record,
+            limits: rule::parse(self.limits, false).unwrap().into(),
+            record: self.record.into(),
             timeout: self.timeout,
         }
     }
@@ -121,6 +122,10 @@ pub(crate) fn with_flags(generation: u64, apis: &[Api], flags: &str) -> Config {
         generation,
         resources: apis.iter().map(Api::resource).collect(),
         flags,
+        origins: Origins {
+            listed: vec![Origin::parse("https://app.example.com").unwrap()],
+            takes_loopback: false,
+        },
         callers: callers("dev"),
         ingress: Ingress::default(),
         secrets: Patterns::new([("KEY", KEY), ("PASSWORD", "correct-Horse9battery")]),

@@ -304,13 +304,13 @@ const RESOURCE: Shape = Shape::Table(&[
     ),
     key(
         "limits",
-        Shape::PerEnvironment(&Shape::Text),
-        "requests, tokens, money and concurrent requests, such as `60 requests/min, 5 usd/day per caller`",
+        Shape::PerEnvironment(&LIMITS),
+        "requests, tokens, money and concurrent requests, such as `60 requests/min, 5 usd/day per caller`, or the flag that says them",
     ),
     key(
         "record",
-        Shape::PerEnvironment(&Shape::Word(RECORDS)),
-        "what is recorded of the traffic; `metadata` where absent",
+        Shape::PerEnvironment(&RECORD),
+        "what is recorded of the traffic, or the flag that says it; `metadata` where absent",
     ),
     key(
         "timeout",
@@ -318,6 +318,19 @@ const RESOURCE: Shape = Shape::Table(&[
         "how long an upstream may be silent, such as `30s`; `60s` where absent",
     ),
 ]);
+
+const LIMITS: Shape = Shape::Either(&[Shape::Text, OF_FLAG]);
+
+const RECORD: Shape = Shape::Either(&[Shape::Word(RECORDS), OF_FLAG]);
+
+const OF_FLAG: Shape = Shape::Table(&[Key {
+    required: true,
+    ..key(
+        "flag",
+        Shape::Text,
+        "the flag that says it, for each request",
+    )
+}]);
 
 const MODELS: Shape = Shape::Either(&[Shape::Text, Shape::List(&MODEL), MODEL_TABLE]);
 
@@ -372,6 +385,11 @@ const GATEWAY: Shape = Shape::Table(&[
         "replicas",
         Shape::PerEnvironment(&Shape::Integer(1, 10_000)),
         "how many gateways there are, for `share`",
+    ),
+    key(
+        "origins",
+        Shape::PerEnvironment(&TEXTS),
+        "pages whose scripts may ask for flags, such as `https://app.example.com`; in development also those of this machine",
     ),
     key(
         "allow",

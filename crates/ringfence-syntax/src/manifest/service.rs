@@ -18,31 +18,54 @@ pub struct ServiceEntry {
     /// `models`, by the name that the program asks for.
     pub models: Vec<(Spanned<String>, PerEnvironment<Vec<ModelEntry>>)>,
     /// `limits`.
-    pub limits: PerEnvironment<Spanned<String>>,
+    pub limits: PerEnvironment<DrivenEntry>,
     /// `record`.
-    pub record: PerEnvironment<Spanned<String>>,
+    pub record: PerEnvironment<DrivenEntry>,
     /// `timeout`.
     pub timeout: PerEnvironment<Spanned<String>>,
+}
+
+/// A word of the manifest, or the flag that says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DrivenEntry {
+    /// The word.
+    Text(Spanned<String>),
+    /// The flag's key.
+    Flag(Spanned<String>),
+}
+
+impl DrivenEntry {
+    /// Where it stands.
+    #[must_use]
+    pub const fn span(&self) -> ringfence_diagnostic::Span {
+        match self {
+            Self::Text(text) | Self::Flag(text) => text.span,
+        }
+    }
 }
 
 impl ServiceEntry {
     /// The first key that only the gateway carries out, and where it stands.
     #[must_use]
     pub fn first_key(&self) -> Option<(&'static str, ringfence_diagnostic::Span)> {
-        let varying = |value: &PerEnvironment<Spanned<String>>| {
-            let within = value.within.first().map(|(name, _)| name.span);
-            value.default.as_ref().map(|text| text.span).or(within)
-        };
         let found = [
             ("models", self.models.first().map(|(name, _)| name.span)),
-            ("limits", varying(&self.limits)),
-            ("record", varying(&self.record)),
-            ("timeout", varying(&self.timeout)),
+            ("limits", first_span(&self.limits, DrivenEntry::span)),
+            ("record", first_span(&self.record, DrivenEntry::span)),
+            ("timeout", first_span(&self.timeout, |text| text.span)),
             ("header", self.header.as_ref().map(|header| header.span)),
             ("headers", self.headers.first().map(|header| header.span)),
         ];
         found.into_iter().find_map(|(key, span)| Some((key, span?)))
     }
+}
+
+fn first_span<T>(
+    value: &PerEnvironment<T>,
+    span: impl Fn(&T) -> ringfence_diagnostic::Span,
+) -> Option<ringfence_diagnostic::Span> {
+    let within = value.within.first().map(|(name, _)| name.span);
+    value.default.as_ref().map(span).or(within)
 }
 
 /// One of the models behind a name.
@@ -82,6 +105,8 @@ pub struct GatewayEntry {
     pub store_lost: PerEnvironment<Spanned<String>>,
     /// `replicas`.
     pub replicas: PerEnvironment<u64>,
+    /// `origins`.
+    pub origins: PerEnvironment<Vec<Spanned<String>>>,
     /// `allow`.
     pub allow: Vec<Spanned<String>>,
     /// `ingress`.
@@ -100,8 +125,8 @@ pub(super) fn service(table: &dyn TableLike) -> ServiceEntry {
         models: models
             .map(|(name, item)| (name, per_environment(item, several_models)))
             .collect(),
-        limits: varying(table, "limits"),
-        record: varying(table, "record"),
+        limits: driven(table, "limits"),
+        record: driven(table, "record"),
         timeout: varying(table, "timeout"),
     }
 }
@@ -118,6 +143,9 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
         .get("ingress-proxies")
         .map(|item| per_environment(item, |item| item.as_array().map(strings)));
     let start = table.get("start");
+    let origins = table
+        .get("origins")
+        .map(|item| per_environment(item, |item| item.as_array().map(strings)));
     GatewayEntry {
         start: start
             .map(|item| per_environment(item, Item::as_bool))
@@ -127,6 +155,7 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
         store: text(table, "store"),
         store_lost: varying(table, "store-lost"),
         replicas: replicas.unwrap_or_default(),
+        origins: origins.unwrap_or_default(),
         allow: texts(table, "allow").unwrap_or_default(),
         ingress: varying(table, "ingress"),
         ingress_proxies: proxies.unwrap_or_default(),
@@ -137,6 +166,17 @@ pub(super) fn gateway(root: &dyn TableLike) -> GatewayEntry {
 fn varying(table: &dyn TableLike, key: &str) -> PerEnvironment<Spanned<String>> {
     let item = table.get(key);
     item.map(|item| per_environment(item, spanned))
+        .unwrap_or_default()
+}
+
+/// A text that may differ by environment, or be a flag's.
+fn driven(table: &dyn TableLike, key: &str) -> PerEnvironment<DrivenEntry> {
+    let read = |item: &Item| match item.as_table_like() {
+        Some(table) => text(table, "flag").map(DrivenEntry::Flag),
+        None => spanned(item).map(DrivenEntry::Text),
+    };
+    let item = table.get(key);
+    item.map(|item| per_environment(item, read))
         .unwrap_or_default()
 }
 

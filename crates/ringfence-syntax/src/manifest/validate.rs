@@ -134,9 +134,15 @@ impl Checker {
             "missing-key",
             format!("{} has no `{}`", self.section(), key.name),
         )
-        .at(Place::new(self.source, Span::at(span.start)), "")
-        .because("a later version could not tell how the file was meant")
-        .help(format!("add `{} = 1`: {}", key.name, key.about));
+        .at(Place::new(self.source, Span::at(span.start)), "");
+        let diagnostic = match key.shape {
+            Shape::Integer(least, _) => diagnostic
+                .because("a later version could not tell how the file was meant")
+                .help(format!("add `{} = {least}`: {}", key.name, key.about)),
+            _ => diagnostic
+                .because("it would say nothing")
+                .help(format!("add `{} = \"…\"`: {}", key.name, key.about)),
+        };
         self.diagnostics.push(diagnostic);
     }
 

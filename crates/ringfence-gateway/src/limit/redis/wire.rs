@@ -1,12 +1,14 @@
-//! As much of Redis' protocol (RESP2, redis.io/docs/latest/develop/reference/protocol-spec) as two scripts need.
+//! As much of Redis' protocol (RESP2, redis.io/docs/latest/develop/reference/protocol-spec) as two scripts need, in the clear or over TLS.
 //!
 //! The crate for it would bring some twenty others, and a licence that is not ours, for four kinds of reply.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt, BufReader};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -14,6 +16,7 @@ use zeroize::Zeroizing;
 use super::super::Claim;
 use super::reply::{self, Reply};
 use super::script::Script;
+use super::tls::{Tls, Trust};
 
 /// Where a server is, and who one is there.
 pub struct Server {
@@ -21,20 +24,30 @@ pub struct Server {
     user: Option<String>,
     password: Option<Zeroizing<String>>,
     database: u32,
+    trust: Option<Trust>,
 }
 
 /// Why a value is no address of a server. It says nothing of the value, which holds a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is not of the form redis://[[USER]:PASSWORD@]HOST[:PORT][/NUMBER]")]
+#[error(
+    "it is not of the form redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/NUMBER][?ssl_ca_certs=FILE]"
+)]
 pub struct ServerError;
 
 impl Server {
-    /// Reads a `redis://` URL.
+    /// Reads a `redis://` URL, or a `rediss://` one, which is spoken to over TLS: `ssl_ca_certs`, as Redis' clients for Python have it,
+    /// names a file with the roots of trust.
     ///
     /// # Errors
     /// Where it is none.
     pub fn parse(value: &str) -> Result<Self, ServerError> {
-        let rest = value.strip_prefix("redis://").ok_or(ServerError)?;
+        let (scheme, rest) = value.split_once("://").ok_or(ServerError)?;
+        let is_tls = match scheme {
+            "redis" | "valkey" => false,
+            "rediss" | "valkeys" => true,
+            _ => return Err(ServerError),
+        };
+        let (rest, roots) = roots(rest, is_tls)?;
         let (login, place) = rest
             .rsplit_once('@')
             .map_or((None, rest), |(login, place)| (Some(login), place));
@@ -55,6 +68,7 @@ impl Server {
         } else {
             format!("{address}:6379")
         };
+        let host = name(&address)?;
         let (user, password) = match login
             .map(|login| login.split_once(':').ok_or(ServerError))
             .transpose()?
@@ -70,8 +84,28 @@ impl Server {
             user,
             password: password.map(Zeroizing::new),
             database,
+            trust: is_tls.then_some(Trust { host, roots }),
         })
     }
+}
+
+/// What stands before the query, and the file that it names.
+fn roots(rest: &str, is_tls: bool) -> Result<(&str, Option<PathBuf>), ServerError> {
+    let Some((rest, query)) = rest.rsplit_once("?ssl_ca_certs=") else {
+        return Ok((rest, None));
+    };
+    let file = decoded(query)?;
+    let is_file = is_tls && !file.is_empty() && !query.contains('&');
+    is_file
+        .then(|| (rest, Some(file.into())))
+        .ok_or(ServerError)
+}
+
+/// The name that a certificate has to carry.
+fn name(address: &str) -> Result<ServerName<'static>, ServerError> {
+    let (host, _) = address.rsplit_once(':').ok_or(ServerError)?;
+    let host = host.trim_matches(['[', ']']).to_owned();
+    ServerName::try_from(host).map_err(|_| ServerError)
 }
 
 /// Percent-encoding taken away (RFC 3986, section 2.1).
@@ -93,11 +127,17 @@ fn decoded(text: &str) -> Result<String, ServerError> {
     String::from_utf8(bytes).map_err(|_| ServerError)
 }
 
-type Connection = BufReader<TcpStream>;
+/// Bytes both ways, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+type Connection = BufReader<Box<dyn Stream>>;
 
 /// Connections to the server, as many as are used at once.
 pub(super) struct Wire {
     server: Server,
+    tls: Option<Tls>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -107,11 +147,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const KEPT: usize = 32;
 
 impl Wire {
-    pub(super) const fn new(server: Server) -> Self {
-        Self {
+    /// Reads the roots of trust, where they are needed.
+    pub(super) fn new(server: Server) -> io::Result<Self> {
+        Ok(Self {
+            tls: server.trust.as_ref().map(Tls::new).transpose()?,
             server,
             idle: Mutex::new(Vec::new()),
-        }
+        })
     }
 
     /// Closes what is idle.
@@ -183,6 +225,10 @@ impl Wire {
         let server = &self.server;
         let stream = TcpStream::connect(&server.address).await?;
         stream.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            Some(tls) => Box::new(tls.over(stream).await?),
+            None => Box::new(stream),
+        };
         let mut connection = BufReader::new(stream);
         if let Some(password) = &server.password {
             let user = server.user.as_deref().into_iter();
@@ -206,6 +252,8 @@ async fn ask(connection: &mut Connection, words: &[&str]) -> io::Result<Reply> {
         request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
     }
     connection.write_all(request.as_bytes()).await?;
+    // What is encrypted may wait in a buffer.
+    connection.flush().await?;
     reply::read(connection).await
 }
 
@@ -233,10 +281,28 @@ mod tests {
             read("redis://me:a:b@c:1/"),
             ("c:1".to_owned(), text("me"), text("a:b"), 0)
         );
+        let trust = |value| Server::parse(value).unwrap().trust;
+        assert_eq!(trust("redis://cache"), None);
+        assert_eq!(trust("valkey://cache"), None);
+        let over_tls = |host: &str, roots: Option<&str>| {
+            Some(Trust {
+                host: ServerName::try_from(host.to_owned()).unwrap(),
+                roots: roots.map(PathBuf::from),
+            })
+        };
+        assert_eq!(trust("rediss://:a@cache:1/2"), over_tls("cache", None));
+        assert_eq!(trust("valkeys://[::1]"), over_tls("::1", None));
+        let file = "rediss://u:p@10.0.0.1/0?ssl_ca_certs=/etc/a%20b.pem";
+        assert_eq!(trust(file), over_tls("10.0.0.1", Some("/etc/a b.pem")));
         for bad in [
             "",
             "redis://",
             "rediss://hunter2@x",
+            "redis://x?ssl_ca_certs=/a",
+            "rediss://x?ssl_ca_certs=",
+            "rediss://x?ssl_cert_reqs=none",
+            "rediss://x?ssl_ca_certs=/a&b=c",
+            "rediss://a b",
             "redis://hunter2@x",
             "redis://x/y",
             "redis://:%4@x",

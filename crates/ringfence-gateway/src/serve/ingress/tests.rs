@@ -8,7 +8,7 @@ use ringfence_secret::redact::Patterns;
 
 use super::*;
 use crate::caller::CallerKey;
-use crate::config::{Allowances, Config, Ingress};
+use crate::config::{Allowances, Config, Ingress, Origins};
 use crate::limit::memory::Memory;
 use crate::limit::{Store, rule};
 use crate::record::writer::Recorder;
@@ -44,6 +44,7 @@ fn gateway(program: fn(TcpStream)) -> Arc<Gateway> {
         generation: 1,
         resources: Vec::new(),
         flags: definition::build(&definition::Sources::default(), &environment).0,
+        origins: Origins::default(),
         callers: CallerKey::derived(b"secret", "p", "here"),
         secrets: Patterns::new([]),
         ingress: Ingress {

@@ -58,7 +58,7 @@ pub(in super::super) fn serve(
         files: Files::around_program(loaded, environment),
         token_key,
         closed,
-        has_complained: false,
+        complaint: None,
     };
     let serve = move |life: Life| {
         let mut gateway = Gateway::new(config, Recorder::start(records), store);
@@ -129,7 +129,7 @@ impl Closed {
     fn apply(&self, config: &mut Config) {
         for resource in &mut config.resources {
             let leads_out = matches!(resource.upstream, Upstream::Server(_));
-            let has_budget = resource.limits.iter().any(|rule| is_budget(rule));
+            let has_budget = resource.limits.all().flatten().any(|rule| is_budget(rule));
             let why = self.servers.as_ref().filter(|_| leads_out);
             let why = why.or(self.budgets.as_ref().filter(|_| has_budget));
             if let Some(why) = why {
@@ -174,7 +174,7 @@ fn budgets(
     let mut rules = config
         .resources
         .iter()
-        .flat_map(|resource| &resource.limits)
+        .flat_map(|resource| resource.limits.all().flatten())
         .chain(&config.ingress.limits);
     if !rules.any(|rule| is_budget(rule)) {
         let why = "its budget was declared after the program was started; start it anew";
@@ -250,8 +250,8 @@ struct Reloading {
     closed: Closed,
     /// Whether it stands before the program's ports.
     is_fronted: bool,
-    /// Whether something was refused since the last that was taken.
-    has_complained: bool,
+    /// Why the last one was refused; nothing once another is served.
+    complaint: Option<String>,
 }
 
 impl Reloading {
@@ -285,19 +285,23 @@ impl Source for Reloading {
         match self.config(generation) {
             Ok(config) => Some(config),
             Err(failure) => {
-                self.has_complained = true;
                 let (old, why) = (generation - 1, failure.line());
                 say(&format!(
                     "the new configuration is refused, and {old} is still served: {why}"
                 ));
+                self.complaint = Some(why);
                 None
             }
         }
     }
 
     fn served(&mut self, generation: u64) {
-        if std::mem::take(&mut self.has_complained) {
+        if self.complaint.take().is_some() {
             say(&format!("configuration {generation} is served"));
         }
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.complaint.clone()
     }
 }
