@@ -331,6 +331,20 @@ fn decoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Percent-encoding of a part of a path: all but RFC 3986's unreserved characters, as AWS's signatures want it, too.
+pub(crate) fn encoded(part: &str) -> String {
+    let mut text = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte));
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
 /// The base of an HTTP resource without a login, which no message may show, and without a slash at its end.
 pub(crate) fn http(value: &str) -> Result<String, AddressError> {
     let (scheme, rest) = value.split_once("://").ok_or(AddressError::Unreadable)?;

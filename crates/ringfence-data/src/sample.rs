@@ -54,6 +54,8 @@ pub struct TableManifest {
     pub name: String,
     /// The columns that travel, in the order of each row's values.
     pub columns: Vec<String>,
+    /// What each of them holds, for stores that do not declare it: a word for its type.
+    pub kinds: Vec<String>,
     /// Columns that are null at first and set when every table is loaded.
     pub later: Vec<String>,
     /// The primary key.

@@ -15,6 +15,7 @@ mod guards;
 mod markers;
 mod matrix;
 mod packages;
+mod qdrant;
 mod samples;
 mod servers;
 mod tables_of_vectors;

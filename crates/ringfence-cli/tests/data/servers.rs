@@ -340,3 +340,87 @@ impl Redis {
         answer.trim_end().to_owned()
     }
 }
+
+/// Qdrant's interface over Qdrant's own engine; see `qdrant.py`.
+pub(crate) struct Qdrant {
+    port: u16,
+    folder: PathBuf,
+    key: Option<String>,
+    _server: Running,
+}
+
+impl Qdrant {
+    /// A server that is empty; with keys, one may write and one only read.
+    pub(crate) fn new(keys: Option<(&str, &str)>) -> Option<Self> {
+        let packages = ["qdrant-edge-py==0.9.0", "qdrant-client==1.20.0"];
+        let package = packages::python("qdrant", &packages)?;
+        let (port, folder) = (free_port(), folder("qdrant"));
+        let words = keys.map_or_else(String::new, |(write, read)| format!("{write} {read}"));
+        let script = format!(
+            "PYTHONPATH={} PYTHONDONTWRITEBYTECODE=1 python3 {}/tests/data/qdrant.py {port} {} {words}",
+            package.display(),
+            env!("CARGO_MANIFEST_DIR"),
+            folder.display()
+        );
+        let server = Running::start(&folder, None, &script);
+        eventually("Qdrant", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Some(Self {
+            port,
+            folder,
+            key: keys.map(|(write, _)| write.to_owned()),
+            _server: server,
+        })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Asks the server, and gives what its answer says under `result`.
+    #[track_caller]
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> serde_json::Value {
+        use std::io::{Read, Write};
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let text = body.to_string();
+        let key = self.key.as_deref().unwrap_or("none");
+        let length = text.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\napi-key: {key}\r\ncontent-length: {length}\r\n\r\n{text}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with("HTTP/1.1 200"),
+            "{method} {path}: {answer}"
+        );
+        serde_json::from_str::<serde_json::Value>(body).unwrap()["result"].take()
+    }
+
+    /// Every point of a collection, with its vectors.
+    #[track_caller]
+    pub(crate) fn points(&self, collection: &str) -> Vec<serde_json::Value> {
+        let every = serde_json::json!({ "limit": 100_000, "with_vector": true });
+        let path = format!("/collections/{collection}/points/scroll");
+        self.ask("POST", &path, &every)["points"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    /// The requests that were made so far, a line each.
+    pub(crate) fn requests(&self) -> String {
+        fs::read_to_string(self.folder.join("requests")).unwrap_or_default()
+    }
+
+    /// The folder of its files.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}

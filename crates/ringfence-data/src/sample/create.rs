@@ -92,6 +92,11 @@ fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableMani
     TableManifest {
         name: table.name.clone(),
         columns: masker.writes().to_vec(),
+        kinds: masker
+            .writes()
+            .iter()
+            .filter_map(|name| Some(table.column(name)?.kind.word().to_owned()))
+            .collect(),
         later: later.flat_map(|edge| edge.columns.clone()).collect(),
         key: identity(table).to_vec(),
         rows: 0,

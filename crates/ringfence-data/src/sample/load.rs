@@ -1,6 +1,7 @@
 //! Puts a sample into a store: in one transaction, so that the store is as it was or has all of it.
 
 mod postgres;
+mod qdrant;
 mod sqlite;
 
 use std::io::BufRead;
@@ -45,7 +46,8 @@ pub fn load(
     match target.kind {
         Kind::Postgres => postgres::load(target, artifact, (present, vectors), PATIENCE, progress),
         Kind::Sqlite => sqlite::load(target, artifact, (present, vectors), progress),
-        Kind::Redis | Kind::Qdrant | Kind::Http => {
+        Kind::Qdrant => qdrant::load(target, artifact, (present, vectors), progress),
+        Kind::Redis | Kind::Http => {
             Err(StoreError::NotWritable("only tables can be loaded".to_owned()).into())
         }
     }
