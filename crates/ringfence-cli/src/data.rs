@@ -11,7 +11,7 @@ mod told;
 
 use std::time::Duration;
 
-use ringfence_data::address::{Kind, Target};
+use ringfence_data::address::{self, Kind, Target};
 use ringfence_data::marker::{Decision, Strictness, Verdict, decide};
 use ringfence_data::probe::{self, Answer};
 use ringfence_data::vectors::Index;
@@ -111,6 +111,9 @@ fn target(
         value: owner.unwrap_or(usual),
         key: resource.key.as_deref().and_then(value),
         root: loaded.root.clone(),
+        settings: address::settings(kind)
+            .filter_map(|name| Some((name.to_owned(), value(name)?)))
+            .collect(),
     })
 }
 

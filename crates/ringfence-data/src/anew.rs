@@ -23,7 +23,7 @@ pub fn make(target: &Target) -> Result<(), StoreError> {
         Kind::Sqlite => file(target),
         Kind::Redis => store::redis::Redis::open(target, PATIENCE)?.empty(),
         Kind::Qdrant => collections(target),
-        Kind::Http => Err(StoreError::NotWritable(
+        Kind::S3 | Kind::Http => Err(StoreError::NotWritable(
             "it cannot be made anew from here".to_owned(),
         )),
     }

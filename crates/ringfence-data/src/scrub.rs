@@ -56,7 +56,7 @@ pub fn scrub(target: &Target, wanted: &Wanted<'_>) -> Result<Scrubbed, SampleErr
     match target.kind {
         Kind::Postgres => in_postgres(target, wanted, &mut masked),
         Kind::Sqlite => in_sqlite(target, wanted, &mut masked),
-        Kind::Redis | Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
+        Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Err(StoreError::NotWritable(
             "only tables can be scrubbed; empty it, and mark it again".to_owned(),
         )
         .into()),

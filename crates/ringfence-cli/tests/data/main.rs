@@ -16,6 +16,7 @@ mod markers;
 mod matrix;
 mod packages;
 mod qdrant;
+mod s3;
 mod samples;
 mod servers;
 mod tables_of_vectors;

@@ -424,3 +424,96 @@ impl Qdrant {
         &self.folder
     }
 }
+
+/// S3 as `moto` has it, which checks every signature and every right; see `s3.py`.
+pub(crate) struct S3 {
+    port: u16,
+    folder: PathBuf,
+    package: PathBuf,
+    keys: serde_json::Value,
+    _server: Running,
+}
+
+impl S3 {
+    pub(crate) fn new() -> Option<Self> {
+        let packages = [
+            "moto==5.2.5",
+            "boto3",
+            "flask",
+            "flask-cors",
+            "py-partiql-parser",
+            "pyyaml",
+        ];
+        let package = packages::python("moto", &packages)?;
+        let (port, folder) = (free_port(), folder("s3"));
+        let script = format!(
+            "PYTHONPATH={} PYTHONDONTWRITEBYTECODE=1 python3 {} serve {port} {}",
+            package.display(),
+            Self::script(),
+            folder.display()
+        );
+        let server = Running::start(&folder, None, &script);
+        let keys = folder.join("keys.json");
+        eventually("S3", || keys.exists());
+        let keys = fs::read(keys).unwrap();
+        Some(Self {
+            port,
+            folder,
+            package,
+            keys: serde_json::from_slice(&keys).unwrap(),
+            _server: server,
+        })
+    }
+
+    fn script() -> String {
+        format!("{}/tests/data/s3.py", env!("CARGO_MANIFEST_DIR"))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A part of a key: its id, its secret, its token.
+    pub(crate) fn key(&self, whose: &str, part: usize) -> String {
+        self.keys[whose][part]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The settings of a program that uses the server by somebody's key.
+    pub(crate) fn settings(&self, whose: &str) -> String {
+        let token = self.key(whose, 2);
+        let token = if token.is_empty() {
+            token
+        } else {
+            format!("AWS_SESSION_TOKEN={token}\n")
+        };
+        format!(
+            "AWS_ENDPOINT_URL={}\nAWS_REGION=eu-central-1\nAWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\n{token}",
+            self.url(),
+            self.key(whose, 0),
+            self.key(whose, 1)
+        )
+    }
+
+    /// What boto3 does with an object, and what it prints.
+    #[track_caller]
+    pub(crate) fn boto3(&self, command: &str, bucket: &str, rest: &[&str]) -> String {
+        let mut python = Command::new("python3");
+        python.env("PYTHONPATH", &self.package);
+        python.args([Self::script(), command.to_owned(), self.url()]);
+        python.args([self.key("writes", 0), self.key("writes", 1)]);
+        let output = python.arg(bucket).args(rest).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The requests that were made so far, as the server writes them to its log.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.join("log")).unwrap();
+        let quoted = log.lines().filter_map(|line| line.split('"').nth(1));
+        quoted.map(str::to_owned).collect()
+    }
+}

@@ -47,7 +47,7 @@ pub fn load(
         Kind::Postgres => postgres::load(target, artifact, (present, vectors), PATIENCE, progress),
         Kind::Sqlite => sqlite::load(target, artifact, (present, vectors), progress),
         Kind::Qdrant => qdrant::load(target, artifact, (present, vectors), progress),
-        Kind::Redis | Kind::Http => {
+        Kind::Redis | Kind::S3 | Kind::Http => {
             Err(StoreError::NotWritable("only tables can be loaded".to_owned()).into())
         }
     }

@@ -76,7 +76,7 @@ pub fn open(target: &Target, patience: Duration) -> Result<Box<dyn Source>, Samp
         Kind::Postgres => Box::new(postgres::Postgres::open(target, patience)?),
         Kind::Sqlite => Box::new(sqlite::Sqlite::open(target)?),
         Kind::Qdrant => Box::new(qdrant::Qdrant::open(target)?),
-        Kind::Redis | Kind::Http => {
+        Kind::Redis | Kind::S3 | Kind::Http => {
             return Err(StoreError::NotWritable("only tables can be sampled".to_owned()).into());
         }
     })

@@ -1,0 +1,164 @@
+//! Buckets say whose they are, by requests that are signed. Against `moto`, which checks signatures and rights, with boto3 as the other client.
+
+use crate::markers::mark;
+use crate::servers::S3;
+use crate::world::World;
+
+const MANIFEST: &str = "\
+version = 1
+project = \"shop\"
+[environments]
+dev = {}
+staging = {}
+prod = {}
+[resources.assets]
+kind = \"s3\"
+setting = \"ASSETS\"
+";
+
+fn shop(address: &str, environments: &[(&str, String)]) -> World {
+    let world = World::new(&[("ringfence.toml", MANIFEST)]);
+    for (environment, settings) in environments {
+        world.write(
+            &format!(".env.{environment}"),
+            format!("ASSETS={address}\n{settings}"),
+        );
+    }
+    world
+}
+
+#[test]
+fn a_bucket_says_whose_it_is() {
+    let Some(server) = S3::new() else { return };
+    let address = "\"s3://assets/Daten ä+1/x\"";
+    let (reads, writes) = (server.settings("reads"), server.settings("writes"));
+    let world = shop(address, &[("dev", reads.clone()), ("prod", reads)]);
+    let (outcome, started) = world.try_start(&["run", "dev", "--no-barrier"]);
+    assert!(
+        started && outcome.stderr.contains("unmarked"),
+        "{outcome:?}"
+    );
+    // Looking only reads; and this key can do no more.
+    let asked = server.requests();
+    let of_object = |line: &&String| line.contains("/assets/");
+    let mut own = asked
+        .iter()
+        .skip_while(|line| !line.contains("reset-auth"))
+        .filter(of_object);
+    assert!(
+        own.all(|line| line.starts_with("GET /assets/Daten")),
+        "{asked:?}"
+    );
+    let outcome = world.ringfence(&["mark", "prod", "--yes", "prod"]);
+    assert_eq!(outcome.code, Some(70), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("403") && outcome.stderr.contains("`s3:PutObject` to mark it"),
+        "{outcome:?}"
+    );
+    world.write(".env.prod", format!("ASSETS={address}\n{writes}"));
+    mark(&world, "prod");
+    std::fs::remove_file(world.path("started")).unwrap();
+    world.refuses(
+        &["run", "dev"],
+        &["[marker-of-another]", "`assets` belongs to `prod`"],
+    );
+    let said = world.ringfence(&["mark", "prod", "--look"]).stdout;
+    assert!(
+        said.contains("marked prod") && !said.contains("address"),
+        "{said}"
+    );
+    // Another client sees the same object, and may take it along.
+    let name = "Daten ä+1/x/ringfence-marker.json";
+    let text = server.boto3("get", "assets", &[name]);
+    let marker: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&marker["environment"], &marker["tier"]),
+        (&"prod".into(), &"production".into())
+    );
+    server.boto3("copy", "assets", &[name, "copies"]);
+    let copied = address.replace("assets", "copies");
+    world.write(".env.staging", format!("ASSETS={copied}\n{writes}"));
+    world.refuses(&["run", "staging"], &["`assets` belongs to `prod`"]);
+    world.write(".env.prod", format!("ASSETS={copied}\n{writes}"));
+    let said = world.ringfence(&["mark", "prod", "--look"]).stdout;
+    assert!(said.contains("marked prod, at another address"), "{said}");
+}
+
+/// What `mark dev --look` says by these settings; no secret of the server's is in it.
+#[track_caller]
+fn look(world: &World, server: &S3, settings: &str) -> (Option<i32>, String) {
+    world.write(".env.dev", format!("ASSETS=assets\n{settings}"));
+    let outcome = world.ringfence(&["mark", "dev", "--look"]);
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    for whose in ["reads", "writes", "neither", "lent"] {
+        for secret in [server.key(whose, 1), server.key(whose, 2)] {
+            assert!(secret.is_empty() || !said.contains(&secret), "{said}");
+        }
+    }
+    (outcome.code, said)
+}
+
+#[test]
+fn a_bucket_is_asked_by_the_key_that_the_settings_name() {
+    let Some(server) = S3::new() else { return };
+    let world = shop("assets", &[("dev", server.settings("lent"))]);
+    mark(&world, "dev");
+    let look = |settings: &str| look(&world, &server, settings);
+    let check = |settings: &str, code: i32, expected: &str| {
+        let (found, said) = look(settings);
+        assert!(
+            found == Some(code) && said.contains(expected),
+            "{expected}: {said}"
+        );
+    };
+    let reads = server.settings("reads");
+    check(&server.settings("lent"), 0, "marked dev");
+    check(&reads, 0, "marked dev");
+    // The spelling of Django's storages, and a key of the resource's own.
+    check(
+        &reads
+            .replace("AWS_", "AWS_S3_")
+            .replace("S3_REGION", "S3_REGION_NAME"),
+        0,
+        "marked dev",
+    );
+    world.write("ringfence.toml", format!("{MANIFEST}key = \"OWN\"\n"));
+    let own = format!(
+        "OWN={}:{}\nAWS_ACCESS_KEY_ID=x\nAWS_SECRET_ACCESS_KEY=y\n",
+        server.key("reads", 0),
+        server.key("reads", 1)
+    );
+    check(
+        &format!("{own}AWS_ENDPOINT_URL={}\n", server.url()),
+        0,
+        "marked dev",
+    );
+    world.write("ringfence.toml", MANIFEST);
+
+    let without_token = server.settings("lent");
+    let without_token = without_token.split("AWS_SESSION_TOKEN").next().unwrap();
+    check(&server.settings("neither"), 70, "403");
+    check(without_token, 70, "403");
+    let wrong = reads.replace(&server.key("reads", 1), "wrong-secret-of-the-test");
+    check(&wrong, 70, "SignatureDoesNotMatch");
+    assert!(!look(&wrong).1.contains("wrong-secret-of-the-test"));
+    let nobody: String = reads
+        .lines()
+        .filter(|line| !line.contains("SECRET"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    check(
+        &nobody,
+        70,
+        "no setting `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`",
+    );
+    world.write(
+        ".env.dev",
+        format!("ASSETS=s3://missing/x\n{}", server.settings("writes")),
+    );
+    let outcome = world.ringfence(&["mark", "dev", "--look"]);
+    assert!(
+        outcome.code == Some(70) && outcome.stderr.contains("NoSuchBucket"),
+        "{outcome:?}"
+    );
+}
