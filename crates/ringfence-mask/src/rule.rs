@@ -40,7 +40,7 @@ mod template;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use digest::{REVISION, digest};
 pub use read::{RuleError, reference};
@@ -76,6 +76,8 @@ pub struct TableRule {
     pub follow: Vec<Vec<String>>,
     /// The columns that travel, and as what.
     pub columns: BTreeMap<String, Rule>,
+    /// Columns of vectors that stay behind because the target makes them again.
+    pub remade: BTreeSet<String>,
 }
 
 /// Which rows of a table are chosen of themselves. Read from `all`, `none`, `needed`, `1%`, `0.01`, `500 rows`.

@@ -110,6 +110,11 @@ impl Reading<'_> {
             cut: references(&entry.cut),
             follow: references(&entry.follow),
             columns,
+            remade: entry
+                .vectors
+                .iter()
+                .map(|(column, _)| column.value.clone())
+                .collect(),
         }
     }
 

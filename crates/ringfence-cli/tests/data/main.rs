@@ -1,6 +1,6 @@
 //! Markers, samples and what guards them, by the real binary against real stores on the loopback.
 //!
-//! `RINGFENCE_TEST_REQUIRES` names what must be here (`postgres`, `redis`, `openssl`, and of PyPI `sqlite-vec`, `pgvector`, `qdrant`, `moto`); what is missing otherwise is skipped, visibly.
+//! `RINGFENCE_TEST_REQUIRES` names what must be here (`postgres`, `redis`, `openssl`, and of PyPI `sqlite-vec`, `pgvector`, `qdrant`, `moto`, `valkey`); what is missing otherwise is skipped, visibly.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

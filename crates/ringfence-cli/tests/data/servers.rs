@@ -288,7 +288,7 @@ fn run(script: &str) {
     assert!(output.status.success(), "{script}: {said}");
 }
 
-fn redis_program() -> Option<PathBuf> {
+pub(crate) fn redis_program() -> Option<PathBuf> {
     let named = std::env::var("RINGFENCE_TEST_REDIS")
         .ok()
         .map(PathBuf::from);
@@ -309,9 +309,8 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// A server with the data that a folder has.
-    pub(crate) fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(program: &Path, folder: PathBuf) -> Self {
         let port = free_port();
-        let program = redis_program().unwrap();
         let script = format!(
             "{} --port {port} --bind 127.0.0.1 --dir {} --save ''",
             program.display(),
@@ -357,7 +356,7 @@ impl Qdrant {
         let (port, folder) = (free_port(), folder("qdrant"));
         let words = keys.map_or_else(String::new, |(write, read)| format!("{write} {read}"));
         let script = format!(
-            "PYTHONPATH={} PYTHONDONTWRITEBYTECODE=1 python3 {}/tests/data/qdrant.py {port} {} {words}",
+            "PYTHONPATH={} python3 {}/tests/data/qdrant.py {port} {} {words}",
             package.display(),
             env!("CARGO_MANIFEST_DIR"),
             folder.display()
@@ -435,7 +434,13 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    pub(crate) fn new() -> Option<Self> {
+    /// One server for all tests of this run.
+    pub(crate) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<S3>> = OnceLock::new();
+        SHARED.get_or_init(Self::new).as_ref()
+    }
+
+    fn new() -> Option<Self> {
         let packages = [
             "moto==5.2.5",
             "boto3",
@@ -447,7 +452,7 @@ impl S3 {
         let package = packages::python("moto", &packages)?;
         let (port, folder) = (free_port(), folder("s3"));
         let script = format!(
-            "PYTHONPATH={} PYTHONDONTWRITEBYTECODE=1 python3 {} serve {port} {}",
+            "PYTHONPATH={} python3 {} serve {port} {}",
             package.display(),
             Self::script(),
             folder.display()

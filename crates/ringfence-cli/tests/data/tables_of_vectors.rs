@@ -249,7 +249,7 @@ fn columns_of_pgvector_are_made_again_from_masked_text() {
     );
     let schema = "CREATE EXTENSION vector; CREATE TABLE documents (id int PRIMARY KEY, title text NOT NULL);
         CREATE TABLE chunks (id int PRIMARY KEY, document_id int NOT NULL REFERENCES documents, body text);
-        CREATE TABLE vec_chunks (chunk_id int PRIMARY KEY REFERENCES chunks, document_id int, lang text, embedding vector(3), half halfvec(3));
+        CREATE TABLE vec_chunks (chunk_id int PRIMARY KEY REFERENCES chunks, document_id int, lang text, embedding vector(3) NOT NULL, half halfvec(3));
         CREATE INDEX nearest ON vec_chunks USING hnsw (embedding vector_cosine_ops)";
     cluster.sql("pgvector_dev", schema);
     cluster.sql("pgvector_prod", &format!("{schema}; INSERT INTO documents SELECT g, 'canary ' || g FROM generate_series(1, 60) g;

@@ -99,6 +99,30 @@ pub(crate) fn fine(world: &World, words: &[&str]) -> Outcome {
     outcome
 }
 
+/// Starts something, and again where a server that Python runs took longer than a start waits, as it may on a busy machine.
+pub(crate) fn patiently(world: &World, environment: &str) -> (Outcome, bool) {
+    for _ in 0..20 {
+        let (outcome, started) = world.try_start(&["run", environment, "--no-barrier"]);
+        if !outcome.stderr.contains("did not answer") {
+            return (outcome, started);
+        }
+        let _ = std::fs::remove_file(world.path("started"));
+    }
+    panic!("no answer came in time, twenty times");
+}
+
+/// Nothing is started, and the message has all of these in it.
+#[track_caller]
+pub(crate) fn refused(world: &World, environment: &str, words: &[&str]) -> Outcome {
+    let _ = std::fs::remove_file(world.path("started"));
+    let (outcome, started) = patiently(world, environment);
+    assert!(!started && outcome.code == Some(78), "{outcome:?}");
+    for word in words {
+        assert!(outcome.stderr.contains(word), "{word}: {outcome:?}");
+    }
+    outcome
+}
+
 #[track_caller]
 pub(crate) fn sqlite(world: &World, file: &str, statements: &str) -> String {
     let mut shell = world.any_command("sqlite3");

@@ -134,7 +134,7 @@ fn suggestions(tables: &[Table], rules: &Rules) -> Vec<SuggestionRecord> {
     let all = tables.iter().filter(may).flat_map(suggest);
     let new = all.filter(|suggestion: &Suggestion| {
         let rule = rules.table(&suggestion.table);
-        !rule.columns.contains_key(&suggestion.column)
+        !rule.columns.contains_key(&suggestion.column) && !rule.remade.contains(&suggestion.column)
     });
     new.map(|suggestion| SuggestionRecord {
         rule: suggestion.rule.to_string(),
@@ -152,6 +152,7 @@ fn record(resource: &str, tables: &[Table], plan: &Plan, rules: &Rules) -> Recor
         let columns = columns.into_iter().flat_map(|table| &table.columns);
         let uncovered = columns
             .filter(|column| !column.generated && !rule.columns.contains_key(&column.name))
+            .filter(|column| !rule.remade.contains(&column.name))
             .map(|column| column.name.clone());
         TableRecord {
             table: planned.name.clone(),

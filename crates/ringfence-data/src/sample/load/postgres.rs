@@ -25,6 +25,8 @@ pub(super) fn load(
     let mut store = Postgres::open(target, patience)?;
     let mut transaction = store.client().transaction().map_err(lost)?;
     prepare(&mut transaction, &begun, present)?;
+    let columns = vectors.as_ref().map_or(&[][..], |vectors| vectors.columns);
+    let waiting = waiting(&mut transaction, columns)?;
     let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
     for (place, table) in begun.tables.iter().enumerate() {
         finish(&mut transaction, place, table)?;
@@ -32,6 +34,11 @@ pub(super) fn load(
     if let Some(vectors) = &vectors {
         for remade in vectors.columns {
             remake(&mut transaction, remade, &begun, vectors.embedder)?;
+        }
+        for column in &waiting {
+            let statement =
+                format!("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {column} SET NOT NULL");
+            transaction.batch_execute(&statement).map_err(lost)?;
         }
         let corpus = corpus(vectors, &manifest);
         transaction
@@ -102,6 +109,26 @@ fn prepare(
         statements.push_str(&format!("ALTER TABLE {name} DISABLE TRIGGER USER;"));
     }
     transaction.batch_execute(&statements).map_err(lost)
+}
+
+/// Columns of vectors that must have a value, and get it once their texts are there: as a statement names them.
+fn waiting(
+    transaction: &mut Transaction<'_>,
+    columns: &[Remade],
+) -> Result<Vec<String>, SampleError> {
+    let query = "SELECT FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND attnotnull AND NOT attisdropped";
+    let mut waiting = Vec::new();
+    for remade in columns {
+        let name = quoted(&remade.table);
+        let found = transaction.query_opt(query, &[&name, &remade.column]);
+        if found.map_err(lost)?.is_some() {
+            let column = format!("{name} ALTER COLUMN {}", quoted_whole(&remade.column));
+            let statement = format!("ALTER TABLE {column} DROP NOT NULL");
+            transaction.batch_execute(&statement).map_err(lost)?;
+            waiting.push(column);
+        }
+    }
+    Ok(waiting)
 }
 
 /// The tables that do not travel and point to those that do. They have to be empty: their rows would point to nothing.

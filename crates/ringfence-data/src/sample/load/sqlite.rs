@@ -140,7 +140,10 @@ fn rows(
                     .ok_or(SampleError::Artifact("a table of it is damaged"))?;
                 let (insert, kinds) = match into.tables.get(&table.name) {
                     Some(vectors) => into.vectors(table, vectors)?,
-                    None => (insert(table), kinds(transaction, table)?),
+                    None => (
+                        insert(table, &into.required(transaction, table)?),
+                        kinds(transaction, table)?,
+                    ),
                 };
                 is_typed = into.tables.contains_key(&table.name);
                 let prepared = transaction.prepare(&insert).map_err(lost)?;
@@ -165,6 +168,22 @@ fn rows(
 }
 
 impl Into<'_> {
+    /// The columns of an ordinary table that are made later, and must have a value until then.
+    fn required(
+        &self,
+        transaction: &Transaction<'_>,
+        table: &TableManifest,
+    ) -> Result<Vec<&str>, SampleError> {
+        let own = self.remade.iter().filter(|made| made.table == table.name);
+        let mut required = Vec::new();
+        for made in own.filter(|made| !table.columns.contains(&made.column)) {
+            if declared(transaction, made)?.1 {
+                required.push(made.column.as_str());
+            }
+        }
+        Ok(required)
+    }
+
     /// How a row gets into a table of vectors, and the kinds of its values. What is made later is all zeros until then: such a table
     /// holds no null.
     fn vectors(
@@ -234,8 +253,8 @@ fn remake(
     let (name, column) = (quoted(&remade.table), quoted(&remade.column));
     let vectors = into.tables.get(&remade.table);
     let held = vectors.and_then(|vectors| vectors.held(&remade.column));
-    let kind = match held {
-        Some(_) => String::new(),
+    let (kind, is_required) = match held {
+        Some(_) => (String::new(), true),
         None => declared(transaction, remade)?,
     };
     let number = vectors.and_then(|vectors| vectors.columns.first());
@@ -258,7 +277,7 @@ fn remake(
                     places.push(place);
                     texts.push(text);
                 }
-                None if held.is_some() => return Err(no_text(remade)),
+                None if is_required => return Err(no_text(remade)),
                 None => {}
             }
         }
@@ -278,11 +297,20 @@ fn remake(
     Ok(())
 }
 
-/// The type of a column of vectors.
-fn declared(transaction: &Transaction<'_>, remade: &Remade) -> Result<String, SampleError> {
-    let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
-    let kind = transaction.query_row(query, [&remade.table, &remade.column], |row| row.get(0));
-    kind.map_err(lost)
+/// The type of a column of vectors, and whether it must have a value.
+fn declared(transaction: &Transaction<'_>, remade: &Remade) -> Result<(String, bool), SampleError> {
+    let query = "SELECT type, \"notnull\" FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    let row = transaction.query_row(query, [&remade.table, &remade.column], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    });
+    let missing = || {
+        let message = format!(
+            "`{}` of the target has no column `{}`",
+            remade.table, remade.column
+        );
+        SampleError::Target(message)
+    };
+    row.optional().map_err(lost)?.ok_or_else(missing)
 }
 
 /// Asks for the text of one row's vector.
@@ -308,12 +336,15 @@ fn no_text(remade: &Remade) -> SampleError {
     ))
 }
 
-fn insert(table: &TableManifest) -> String {
-    if table.columns.is_empty() {
+/// How a row gets into an ordinary table; what is made later is empty until then where it must have a value.
+fn insert(table: &TableManifest, later: &[&str]) -> String {
+    if table.columns.is_empty() && later.is_empty() {
         return format!("INSERT INTO {} DEFAULT VALUES", quoted(&table.name));
     }
-    let columns: Vec<String> = table.columns.iter().map(|name| quoted(name)).collect();
-    let places = vec!["?"; columns.len()];
+    let names = table.columns.iter().map(String::as_str);
+    let columns: Vec<String> = names.chain(later.iter().copied()).map(quoted).collect();
+    let mut places = vec!["?"; table.columns.len()];
+    places.resize(columns.len(), "x''");
     format!(
         "INSERT INTO {} ({}) VALUES ({})",
         quoted(&table.name),
