@@ -10,7 +10,7 @@ version = 1
 project = \"shop\"
 [environments]
 dev = {}
-staging = {}
+test = {}
 prod = {}
 [resources.assets]
 kind = \"s3\"
@@ -78,8 +78,8 @@ fn a_bucket_says_whose_it_is() {
     );
     server.boto3("copy", "assets", &[name, "copies"]);
     let copied = address.replace("assets", "copies");
-    world.write(".env.staging", format!("ASSETS={copied}\n{writes}"));
-    refused(&world, "staging", &["`assets` belongs to `prod`"]);
+    world.write(".env.test", format!("ASSETS={copied}\n{writes}"));
+    refused(&world, "test", &["`assets` belongs to `prod`"]);
     world.write(".env.prod", format!("ASSETS={copied}\n{writes}"));
     let said = world.ringfence(&["mark", "prod", "--look"]).stdout;
     assert!(said.contains("marked prod, at another address"), "{said}");
