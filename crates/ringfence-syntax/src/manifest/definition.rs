@@ -240,7 +240,7 @@ const RESOURCE: Shape = Shape::Table(&[
     key(
         "kind",
         Shape::Text,
-        "what it is: `postgres`, `redis`, `sqlite`, `http`, `openai` …",
+        "what it is: `postgres`, `sqlite`, `redis`, `qdrant`, `s3`, `http`, `openai` …",
     ),
     key(
         "setting",
@@ -422,7 +422,7 @@ const TABLE: Shape = Shape::Table(&[
     key(
         "where",
         Shape::Text,
-        "a condition in the store's SQL: only these rows are chosen",
+        "a condition in the store's language (SQL, a filter of Qdrant's in JSON): only these rows are chosen",
     ),
     key(
         "along",
