@@ -14,7 +14,7 @@ use crate::address::{Kind, Target};
 use crate::sample::{SampleError, source};
 use crate::store::StoreError;
 use crate::store::postgres::{self as pg, Postgres};
-use crate::store::sqlite::{self, Sqlite};
+use crate::store::sqlite::{self, Sqlite, vec0};
 use mask::Masked;
 
 /// What was done.
@@ -244,6 +244,17 @@ fn in_sqlite(
     masked: &mut [Masked],
 ) -> Result<Scrubbed, SampleError> {
     let mut connection = Sqlite::open(target)?.writer()?;
+    let vectors = vec0::tables(&connection)?;
+    if let Some(Masked { table, .. }) = masked
+        .iter()
+        .find(|masked| vectors.contains_key(&masked.table.name))
+    {
+        let message = format!(
+            "`{}` is a table of vectors, which is not masked in place: name it under `drop`",
+            table.name
+        );
+        return Err(StoreError::Refused(message).into());
+    }
     connection
         .pragma_update(None, "foreign_keys", true)
         .map_err(lost_file)?;

@@ -279,3 +279,67 @@ fn columns_of_pgvector_are_made_again_from_masked_text() {
     let known: PathBuf = cluster.data().join("base");
     assert!(known.is_dir());
 }
+
+/// A copy of production in a lower environment: what of a vector would tell its text goes with the text.
+#[test]
+fn a_scrubbed_copy_tells_nothing_by_its_vectors() {
+    let (Some(vec0), Some(cluster)) = (vec0(), Cluster::with_vectors()) else {
+        return;
+    };
+    let drop = "drop = [\"vec_chunks\"]\n";
+    let world = library(
+        &format!("{drop}{APART}"),
+        ("sqlite:prod.db", "sqlite:dev.db"),
+        1,
+    );
+    made(&world, &vec0, "prod.db", &format!("{PLAIN}{VEC0}{ROWS}"));
+    mark(&world, "prod");
+    std::fs::copy(world.path("prod.db"), world.path("dev.db")).unwrap();
+    fine(&world, &["scrub", "dev", "--mask", "--yes", "dev"]);
+    let counts = "SELECT (SELECT count(*) FROM vec_chunks), (SELECT count(*) FROM chunks)";
+    assert_eq!(with_vec0(&world, (&vec0, "dev.db"), counts), "0|300");
+    let bytes = std::fs::read(world.path("dev.db")).unwrap();
+    let original = 4711.25_f32.to_le_bytes();
+    assert!(
+        !bytes.windows(4).any(|part| part == original),
+        "a vector stayed"
+    );
+
+    // Where a column may be null, it is; where it may not, nothing is done.
+    let table = "CREATE EXTENSION vector; CREATE TABLE chunks (id int PRIMARY KEY, body text, lang text, embedding vector(2)";
+    let rules = "drop = [\"outbox\"]\n[resources.index.tables.chunks]\ncolumns = { id = \"keep\", body = \"text\" }\n";
+    for (name, required, code) in [("scrub_null", "", 0), ("scrub_required", " NOT NULL", 78)] {
+        let url = cluster.database(name);
+        cluster.sql(
+            name,
+            &format!(
+                "{table}{required}); INSERT INTO chunks VALUES (1, 'canary', 'en', '[4711.25,1]')"
+            ),
+        );
+        let world = library(rules, (&url, &url), 1);
+        mark(&world, "prod");
+        let copy = cluster.url(&format!("{name}_copy"));
+        cluster.sql(
+            "postgres",
+            &format!("CREATE DATABASE {name}_copy TEMPLATE {name}"),
+        );
+        world.write(
+            ".env.dev",
+            format!("INDEX={copy}\nLLM_URL=http://127.0.0.1:1\n"),
+        );
+        let outcome = world.ringfence(&["scrub", "dev", "--mask", "--yes", "dev"]);
+        assert_eq!(outcome.code, Some(code), "{outcome:?}");
+        let left = cluster.sql(
+            &format!("{name}_copy"),
+            "SELECT count(embedding), count(*) FILTER (WHERE body = 'canary') FROM chunks",
+        );
+        assert_eq!(left, if code == 0 { "0|0" } else { "1|1" });
+        assert!(
+            code == 0
+                || outcome
+                    .stderr
+                    .contains("`chunks.embedding` must have a vector"),
+            "{outcome:?}"
+        );
+    }
+}
