@@ -22,6 +22,7 @@ prod = {}
 kind = \"qdrant\"
 setting = \"INDEX\"
 key = \"INDEX_KEY\"
+owner = \"INDEX_OWNER\"
 sample = { from = \"prod\", fraction = \"30%\", key = \"SAMPLE_KEY\" }
 index = { model = { default = \"small\", in.prod = \"large\" }, dimension = 3, metric = \"dot\", endpoint = \"LLM_URL\" }
 ";
@@ -49,7 +50,7 @@ fn library(tables: &str, (prod, dev): (&Qdrant, &Qdrant), port: u16) -> World {
     world.write(
         ".env.dev",
         format!(
-            "INDEX={}\nINDEX_KEY=dev-writes\nLLM_URL=http://127.0.0.1:{port}/v1\n",
+            "INDEX={}\nINDEX_KEY=dev-reads\nINDEX_OWNER=dev-writes\nLLM_URL=http://127.0.0.1:{port}/v1\n",
             dev.url()
         ),
     );
@@ -467,10 +468,7 @@ fn a_load_that_is_killed_leaves_what_was_there() {
 fn a_server_says_whose_it_is() {
     let Some(server) = prod() else { return };
     let world = library(MASKED, (&server, &server), 1);
-    world.write(
-        ".env.dev",
-        world.read(".env.dev").replace("dev-writes", "prod-reads"),
-    );
+    world.write(".env.dev", world.read(".env.dev").replace("dev-", "prod-"));
     let (outcome, started) = patiently(&world, "dev");
     assert!(
         started && outcome.stderr.contains("unmarked"),
@@ -491,7 +489,10 @@ fn a_server_says_whose_it_is() {
     );
     world.write(
         ".env.prod",
-        world.read(".env.prod").replace("prod-reads", "prod-writes"),
+        world.read(".env.prod").replace(
+            "INDEX_KEY=prod-reads",
+            "INDEX_KEY=prod-reads\nINDEX_OWNER=prod-writes",
+        ),
     );
     mark(&world, "prod");
     let outcome = refused(&world, "dev", &["[marker-of-another]", "belongs to `prod`"]);
@@ -503,7 +504,7 @@ fn a_server_says_whose_it_is() {
     }
     world.write(
         ".env.dev",
-        world.read(".env.dev").replace("prod-reads", "wrong"),
+        world.read(".env.dev").replace("prod-writes", "wrong"),
     );
     let outcome = world.ringfence(&["mark", "dev", "--look"]);
     assert!(

@@ -251,7 +251,7 @@ const RESOURCE: Shape = Shape::Table(&[
     key(
         "owner",
         Shape::Variable,
-        "the setting with the address of the role that may mark, scrub and load it; the usual one where absent",
+        "the setting with the address of the role that may mark, scrub and load it, and of Qdrant and S3 with its key; the usual one where absent",
     ),
     key(
         "marked",
