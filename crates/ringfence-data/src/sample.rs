@@ -40,6 +40,8 @@ pub struct Manifest {
     pub rules: String,
     /// The name of the key.
     pub key: String,
+    /// Of which embeddings the vectors above are, as JSON; empty where that is not known.
+    pub index: String,
     /// The tables, in the order in which they are loaded.
     pub tables: Vec<TableManifest>,
     /// SHA-256 over all rows, in hexadecimal; empty in an artifact's first line.

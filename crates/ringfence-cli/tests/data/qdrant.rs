@@ -317,6 +317,10 @@ fn a_public_corpus_is_copied_with_every_vector_it_has() {
         return;
     };
     let world = library(PUBLIC, (&prod, &dev), 1);
+    let head = HEAD
+        .replace(", in.prod = \"large\"", "")
+        .replace("dimension = 3", "dimension = 2");
+    world.write("ringfence.toml", format!("{head}{PUBLIC}"));
     let like = json!({ "vectors": { "dense": { "size": 2, "distance": "Dot" } }, "sparse_vectors": { "sparse": {} } });
     for server in [&prod, &dev] {
         server.ask("PUT", "/collections/notes", &like);

@@ -53,6 +53,9 @@ const ROWS: &str =
     INSERT INTO chunks SELECT value, (value - 1) / 5 + 1, 'canary body of chunk ' || value || printf('%.*c', value % 40, 'x') FROM generate_series(1, 300);
     INSERT INTO vec_chunks (chunk_id, document_id, embedding, lang, note) SELECT id, document_id, vec_f32(json_array(4711.25, id, 0.1)), 'en', 'canary note' FROM chunks;";
 
+/// What the environments have in common where vectors are copied: the model.
+const SAME: (&str, &str) = ("{ default = \"small\", in.prod = \"large\" }", "\"small\"");
+
 fn library(tables: &str, (prod, dev): (&str, &str), port: u16) -> World {
     let world = World::new(&[("ringfence.toml", &format!("{HEAD}{tables}"))]);
     let key = "SAMPLE_KEY=a-key-of-the-samples-4711";
@@ -149,6 +152,7 @@ fn tables_of_sqlite_vec_are_made_again_from_masked_text() {
 fn a_public_corpus_of_sqlite_vec_is_copied_by_document() {
     let Some(vec0) = vec0() else { return };
     let world = library(PUBLIC, ("sqlite:prod.db", "sqlite:dev.db"), 1);
+    let head = HEAD.replace(SAME.0, SAME.1);
     made(&world, &vec0, "prod.db", &format!("{PLAIN}{VEC0}{ROWS}"));
     let bits = "CREATE VIRTUAL TABLE bits USING vec0(name text primary key, b bit[16], i int8[2], ok boolean, score float);";
     made(&world, &vec0, "dev.db", &format!("{VEC0}{bits}"));
@@ -161,8 +165,18 @@ fn a_public_corpus_of_sqlite_vec_is_copied_by_document() {
         ),
     );
     let more = "[resources.index.tables.bits]\nrows = \"all\"\ncolumns = { name = \"keep\", b = \"keep\", i = \"keep\", ok = \"keep\", score = \"keep\" }\n";
-    world.write("ringfence.toml", format!("{HEAD}{PUBLIC}{more}"));
+    // Vectors of prod's model are of no use to dev's.
     mark(&world, "dev");
+    world.write("ringfence.toml", format!("{HEAD}{PUBLIC}{more}"));
+    let outcome = world.ringfence(&["sample", "dev"]);
+    assert!(
+        outcome.code == Some(78)
+            && outcome
+                .stderr
+                .contains("of another model: `large`, and `small` is used here"),
+        "{outcome:?}"
+    );
+    world.write("ringfence.toml", format!("{head}{PUBLIC}{more}"));
     let documents = || {
         let dev = "SELECT group_concat(document_id) FROM (SELECT DISTINCT document_id FROM vec_chunks ORDER BY 1)";
         let all = with_vec0(&world, (&vec0, "dev.db"), dev);
@@ -209,10 +223,13 @@ fn vectors_travel_between_postgresql_and_sqlite() {
     cluster.sql("mixed_prod", &format!("{table}; INSERT INTO vec_chunks SELECT g, (g - 1) / 5 + 1, ARRAY[g, 1.5e-20, -0.1]::real[]::vector, 'en' FROM generate_series(1, 200) g"));
     cluster.sql("mixed_dev", table);
     let down = library(PUBLIC, (&one, "sqlite:dev.db"), 1);
+    let head = HEAD.replace(SAME.0, SAME.1);
+    down.write("ringfence.toml", format!("{head}{PUBLIC}"));
     made(&down, &vec0, "dev.db", VEC0);
     mark(&down, "dev");
     fine(&down, &["sample", "dev"]);
     let up = library(PUBLIC, ("sqlite:prod.db", &two), 1);
+    up.write("ringfence.toml", format!("{head}{PUBLIC}"));
     std::fs::copy(down.path("dev.db"), up.path("prod.db")).unwrap();
     sqlite(
         &up,
@@ -221,6 +238,9 @@ fn vectors_travel_between_postgresql_and_sqlite() {
     );
     mark(&up, "dev");
     fine(&up, &["sample", "dev", "--fraction", "1"]);
+    // Of which model they are, and of which sample, stands beside the marker.
+    let said = "SELECT vectors::json->>'model', (vectors::json->>'corpus') = (sample::json->>'digest') FROM ringfence.marker";
+    assert_eq!(cluster.sql("mixed_dev", said), "small|t");
     let sum = "SELECT count(*), sum(chunk_id), count(DISTINCT document_id), count(*) FILTER (WHERE embedding = ARRAY[chunk_id, 1.5e-20, -0.1]::real[]::vector) FROM vec_chunks";
     let kept = cluster.sql("mixed_dev", sum);
     let kept: Vec<u32> = kept.split('|').map(|n| n.parse().unwrap()).collect();

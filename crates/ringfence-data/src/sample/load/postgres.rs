@@ -8,7 +8,7 @@ use postgres::Transaction;
 use super::super::artifact::{Part, Reader};
 use super::super::create::Progress;
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors};
+use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, same_embeddings};
 use crate::address::Target;
 use crate::store::StoreError;
 use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
@@ -17,30 +17,30 @@ use crate::vectors::{self, Embedder, Remade};
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, vectors): (Present, Option<Vectors<'_>>),
+    (present, vectors): (Present, Vectors<'_>),
     patience: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
+    same_embeddings(&vectors, &begun)?;
     let mut store = Postgres::open(target, patience)?;
     let mut transaction = store.client().transaction().map_err(lost)?;
     prepare(&mut transaction, &begun, present)?;
-    let columns = vectors.as_ref().map_or(&[][..], |vectors| vectors.columns);
-    let waiting = waiting(&mut transaction, columns)?;
+    let waiting = waiting(&mut transaction, vectors.columns)?;
     let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
     for (place, table) in begun.tables.iter().enumerate() {
         finish(&mut transaction, place, table)?;
     }
-    if let Some(vectors) = &vectors {
+    if let Some(embedder) = vectors.embedder {
         for remade in vectors.columns {
-            remake(&mut transaction, remade, &begun, vectors.embedder)?;
+            remake(&mut transaction, remade, &begun, embedder)?;
         }
-        for column in &waiting {
-            let statement =
-                format!("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {column} SET NOT NULL");
-            transaction.batch_execute(&statement).map_err(lost)?;
-        }
-        let corpus = corpus(vectors, &manifest);
+    }
+    for column in &waiting {
+        let statement = format!("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {column} SET NOT NULL");
+        transaction.batch_execute(&statement).map_err(lost)?;
+    }
+    if let Some(corpus) = corpus(&vectors, &manifest) {
         transaction
             .execute("UPDATE ringfence.marker SET vectors = $1", &[&corpus])
             .map_err(lost)?;

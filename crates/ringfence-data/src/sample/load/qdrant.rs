@@ -15,7 +15,7 @@ use super::super::artifact::{Fields, Part as Line, Reader};
 use super::super::create::Progress;
 use super::super::source::qdrant::{Part, vectors as named_vectors};
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, Vectors, corpus, in_the_way, kept};
+use super::{Present, Vectors, corpus, in_the_way, kept, same_embeddings};
 use crate::address::Target;
 use crate::store::qdrant::{Names, Qdrant, STAGED, unreadable};
 use crate::store::{StoreError, new_mark};
@@ -24,11 +24,12 @@ use crate::vectors::{self, Embedder, Index};
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, vectors): (Present, Option<Vectors<'_>>),
+    (present, vectors): (Present, Vectors<'_>),
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     const PATIENCE: Duration = Duration::from_secs(60);
     let (mut reader, begun) = Reader::new(artifact)?;
+    same_embeddings(&vectors, &begun)?;
     let store = Qdrant::open(target, PATIENCE)?;
     let marker = store.marker()?;
     let mut marker =
@@ -37,7 +38,7 @@ pub(super) fn load(
     let mut loading = Loading {
         store: &store,
         names: &names,
-        vectors: vectors.as_ref(),
+        vectors,
         staged: Vec::new(),
     };
     let whole = loading
@@ -53,8 +54,8 @@ pub(super) fn load(
     };
     loading.switch(&begun)?;
     marker.sample = kept(&manifest)?;
-    if let Some(vectors) = &vectors {
-        marker.vectors = corpus(vectors, &manifest);
+    if let Some(corpus) = corpus(&vectors, &manifest) {
+        marker.vectors = corpus;
     }
     store.write(&marker)?;
     loading.clear(&begun)?;
@@ -65,7 +66,7 @@ pub(super) fn load(
 struct Loading<'a> {
     store: &'a Qdrant,
     names: &'a Names,
-    vectors: Option<&'a Vectors<'a>>,
+    vectors: Vectors<'a>,
     /// The collections that are filled, in the order of the manifest's tables.
     staged: Vec<String>,
 }
@@ -108,8 +109,8 @@ impl Loading<'_> {
 
     /// A collection that is not there is made where the manifest of the project says what its vectors are.
     fn declared(&self, table: &TableManifest) -> Result<Json, SampleError> {
-        let index = self.vectors.map(|vectors| vectors.embedder.index());
-        let known = index.and_then(|index| Some((index.dimension, distance(index)?)));
+        let index = self.vectors.index;
+        let known = distance(index).map(|distance| (index.dimension, distance));
         let own = table
             .columns
             .iter()
@@ -131,9 +132,12 @@ impl Loading<'_> {
 
     /// The columns of vectors that are made again in a table, and those of their texts.
     fn remade(&self, table: &TableManifest) -> impl Iterator<Item = (&String, &String)> {
-        let columns = self.vectors.map_or(&[][..], |vectors| vectors.columns);
         let name = table.name.clone();
-        let own = columns.iter().filter(move |remade| remade.table == name);
+        let own = self
+            .vectors
+            .columns
+            .iter()
+            .filter(move |remade| remade.table == name);
         own.map(|remade| (&remade.column, &remade.of))
     }
 
@@ -186,7 +190,7 @@ impl Loading<'_> {
         else {
             return Err(damaged);
         };
-        let columns = self.vectors.map_or(&[][..], |vectors| vectors.columns);
+        let columns = self.vectors.columns;
         let mut elsewhere = columns.iter().filter(|remade| remade.table == table.name);
         if let Some(remade) = elsewhere
             .find(|remade| remade.elsewhere.is_some() || !table.columns.contains(&remade.of))
@@ -220,7 +224,7 @@ impl Loading<'_> {
             .collect();
         Ok(Filling {
             store: self.store,
-            embedder: self.vectors.map(|vectors| vectors.embedder),
+            embedder: self.vectors.embedder,
             remade: remade?,
             vectors,
             path: format!("{}/points?wait=true", Qdrant::collection(staged)),

@@ -12,7 +12,7 @@ use rusqlite::{
 use super::super::artifact::{Fields, Part, Reader};
 use super::super::create::Progress;
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors};
+use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, same_embeddings};
 use crate::address::Target;
 use crate::store::sqlite::vec0::{self, Form, Vec0};
 use crate::store::sqlite::{Sqlite, quoted, refused};
@@ -21,14 +21,15 @@ use crate::vectors::{self, Embedder, Remade};
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, vectors): (Present, Option<Vectors<'_>>),
+    (present, vectors): (Present, Vectors<'_>),
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
+    same_embeddings(&vectors, &begun)?;
     let mut connection = Sqlite::open(target)?.writer()?;
     let into = Into {
         tables: vec0::tables(&connection)?,
-        remade: vectors.as_ref().map_or(&[], |vectors| vectors.columns),
+        remade: vectors.columns,
     };
     let mut transaction = begin(&mut connection).map_err(lost)?;
     prepare(&transaction, &begun, present)?;
@@ -44,11 +45,12 @@ pub(super) fn load(
             return Err(SampleError::Target(message));
         }
     }
-    if let Some(vectors) = &vectors {
+    if let Some(embedder) = vectors.embedder {
         for remade in vectors.columns {
-            remake(&transaction, remade, (&begun, &into), vectors.embedder)?;
+            remake(&transaction, remade, (&begun, &into), embedder)?;
         }
-        let corpus = corpus(vectors, &manifest);
+    }
+    if let Some(corpus) = corpus(&vectors, &manifest) {
         transaction
             .execute("UPDATE ringfence_marker SET vectors = ?1", [corpus])
             .map_err(lost)?;
