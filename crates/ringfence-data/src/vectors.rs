@@ -89,12 +89,6 @@ impl Embedder {
         })
     }
 
-    /// Of which embeddings its vectors are.
-    #[must_use]
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
-
     /// The vectors of texts, in their order.
     ///
     /// # Errors

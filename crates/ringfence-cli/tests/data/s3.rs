@@ -115,7 +115,7 @@ fn a_bucket_is_asked_by_the_key_that_the_settings_name() {
     let reads = server.settings("reads");
     check(&server.settings("lent"), 0, "marked dev");
     check(&reads, 0, "marked dev");
-    // The spelling of Django's storages, and a key of the resource's own.
+    // The spelling of Django's storages.
     check(
         &reads
             .replace("AWS_", "AWS_S3_")
@@ -123,18 +123,6 @@ fn a_bucket_is_asked_by_the_key_that_the_settings_name() {
         0,
         "marked dev",
     );
-    world.write("ringfence.toml", format!("{MANIFEST}key = \"OWN\"\n"));
-    let own = format!(
-        "OWN={}:{}\nAWS_ACCESS_KEY_ID=x\nAWS_SECRET_ACCESS_KEY=y\n",
-        server.key("reads", 0),
-        server.key("reads", 1)
-    );
-    check(
-        &format!("{own}AWS_ENDPOINT_URL={}\n", server.url()),
-        0,
-        "marked dev",
-    );
-    world.write("ringfence.toml", MANIFEST);
 
     let without_token = server.settings("lent");
     let without_token = without_token.split("AWS_SESSION_TOKEN").next().unwrap();
@@ -162,4 +150,29 @@ fn a_bucket_is_asked_by_the_key_that_the_settings_name() {
         outcome.code == Some(70) && outcome.stderr.contains("NoSuchBucket"),
         "{outcome:?}"
     );
+}
+
+/// A key of the resource's own that only reads, and one of its owner's.
+#[test]
+fn two_roles_have_two_keys() {
+    let Some(server) = S3::shared() else { return };
+    let key = |whose| format!("{}:{}", server.key(whose, 0), server.key(whose, 1));
+    let settings = format!(
+        "AWS_ENDPOINT_URL={}\nAWS_ACCESS_KEY_ID=x\nAWS_SECRET_ACCESS_KEY=y\nOWN={}\nOWNER={}\n",
+        server.url(),
+        key("reads"),
+        key("writes")
+    );
+    let world = shop("s3://notes/roles", &[("dev", settings)]);
+    world.write("ringfence.toml", format!("{MANIFEST}key = \"OWN\"\n"));
+    let outcome = world.ringfence(&["mark", "dev", "--yes", "dev"]);
+    assert!(
+        outcome.code == Some(70) && outcome.stderr.contains("403"),
+        "{outcome:?}"
+    );
+    let manifest = format!("{MANIFEST}key = \"OWN\"\nowner = \"OWNER\"\n");
+    world.write("ringfence.toml", manifest);
+    mark(&world, "dev");
+    let (outcome, started) = patiently(&world, "dev");
+    assert!(started && outcome.stderr.is_empty(), "{outcome:?}");
 }

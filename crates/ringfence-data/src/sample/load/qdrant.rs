@@ -148,6 +148,8 @@ impl Loading<'_> {
         progress: &mut Progress<'_>,
     ) -> Result<Manifest, SampleError> {
         const AT_ONCE: usize = 256;
+        // A server takes 32 MiB at once where nobody says otherwise.
+        const BYTES: usize = 8 << 20;
         let mut filling: Option<Filling<'_>> = None;
         let (mut fields, mut count) = (Fields::default(), 0);
         loop {
@@ -169,8 +171,9 @@ impl Loading<'_> {
                         .as_mut()
                         .ok_or(SampleError::Artifact("a row of it is of no table"))?;
                     fields.read(line)?;
+                    filling.bytes += line.len();
                     filling.add(&fields);
-                    if filling.points.len() >= AT_ONCE {
+                    if filling.points.len() >= AT_ONCE || filling.bytes >= BYTES {
                         filling.send()?;
                     }
                     count += 1;
@@ -230,6 +233,7 @@ impl Loading<'_> {
             path: format!("{}/points?wait=true", Qdrant::collection(staged)),
             kinds,
             points: Vec::new(),
+            bytes: 0,
             table,
         })
     }
@@ -299,6 +303,8 @@ struct Filling<'a> {
     path: String,
     kinds: Vec<Kind>,
     points: Vec<Point>,
+    /// How much the points have taken in the artifact.
+    bytes: usize,
     table: &'a TableManifest,
 }
 
@@ -340,6 +346,7 @@ impl Filling<'_> {
 
     fn send(&mut self) -> Result<(), SampleError> {
         let mut points = std::mem::take(&mut self.points);
+        self.bytes = 0;
         if points.is_empty() {
             return Ok(());
         }
