@@ -1,7 +1,7 @@
 //! Reading a store in one snapshot: its tables, and their rows.
 
 mod postgres;
-pub(super) mod qdrant;
+mod qdrant;
 mod sqlite;
 
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //!
 //! The marker is the one point of a reserved collection. There is no place for a mark that would not travel.
 
+pub(crate) mod point;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -4,22 +4,25 @@
 //! A load that ends before that leaves collections that nothing stands for; the next one takes them away. Where the name is that of
 //! a collection and not yet an alias, the collection has to go first: between these two requests there is nothing by that name.
 
+mod filling;
+
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
 use ringfence_mask::schema::Kind;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::super::artifact::{Fields, Part as Line, Reader};
 use super::super::create::Progress;
-use super::super::source::qdrant::{Part, vectors as named_vectors};
 use super::super::{Manifest, SampleError, TableManifest};
 use super::{Present, Vectors, corpus, in_the_way, kept, same_embeddings};
 use crate::address::Target;
+use crate::store::qdrant::point::{Part, vectors as named_vectors};
 use crate::store::qdrant::{Names, Qdrant, STAGED, unreadable};
 use crate::store::{StoreError, new_mark};
-use crate::vectors::{self, Embedder, Index};
+use crate::vectors::Index;
+use filling::{Filling, vector_of};
 
 pub(super) fn load(
     target: &Target,
@@ -147,9 +150,6 @@ impl Loading<'_> {
         manifest: &Manifest,
         progress: &mut Progress<'_>,
     ) -> Result<Manifest, SampleError> {
-        const AT_ONCE: usize = 256;
-        // A server takes 32 MiB at once where nobody says otherwise.
-        const BYTES: usize = 8 << 20;
         let mut filling: Option<Filling<'_>> = None;
         let (mut fields, mut count) = (Fields::default(), 0);
         loop {
@@ -171,11 +171,7 @@ impl Loading<'_> {
                         .as_mut()
                         .ok_or(SampleError::Artifact("a row of it is of no table"))?;
                     fields.read(line)?;
-                    filling.bytes += line.len();
-                    filling.add(&fields);
-                    if filling.points.len() >= AT_ONCE || filling.bytes >= BYTES {
-                        filling.send()?;
-                    }
+                    filling.add(&fields, line.len())?;
                     count += 1;
                     progress(&filling.table.name, count);
                 }
@@ -292,127 +288,6 @@ impl Loading<'_> {
     }
 }
 
-/// One collection that is filled.
-struct Filling<'a> {
-    store: &'a Qdrant,
-    embedder: Option<&'a Embedder>,
-    /// The columns that are vectors, and the vector of the point that each is.
-    vectors: BTreeMap<&'a str, String>,
-    /// The vectors that are made again, and the columns of their texts.
-    remade: Vec<(String, &'a str)>,
-    path: String,
-    kinds: Vec<Kind>,
-    points: Vec<Point>,
-    /// How much the points have taken in the artifact.
-    bytes: usize,
-    table: &'a TableManifest,
-}
-
-/// A point that is not written yet.
-#[derive(Default)]
-struct Point {
-    id: Json,
-    vectors: Map<String, Json>,
-    payload: Map<String, Json>,
-}
-
-impl Filling<'_> {
-    fn add(&mut self, fields: &Fields) {
-        let mut point = Point::default();
-        let columns = self.table.columns.iter().zip(fields.texts());
-        for (place, (column, text)) in columns.enumerate() {
-            let Some(text) = text else { continue };
-            let kind = self.kinds.get(place).unwrap_or(&Kind::TEXT);
-            if let Some(name) = self.vectors.get(column.as_str()) {
-                point.vectors.insert(name.clone(), json_of(text));
-                continue;
-            }
-            match Part::read(column) {
-                Part::Id => point.id = id(text),
-                Part::Vector(_) => {}
-                Part::Field(name) => {
-                    point.payload.insert(name.to_owned(), value(text, kind));
-                }
-            }
-        }
-        // Tables of other stores have keys of other names.
-        if let ([key], true) = (self.table.key.as_slice(), point.id.is_null()) {
-            let place = self.table.columns.iter().position(|column| column == key);
-            let text = place.and_then(|place| fields.texts().nth(place).flatten());
-            point.id = text.map_or(Json::Null, id);
-        }
-        self.points.push(point);
-    }
-
-    fn send(&mut self) -> Result<(), SampleError> {
-        let mut points = std::mem::take(&mut self.points);
-        self.bytes = 0;
-        if points.is_empty() {
-            return Ok(());
-        }
-        if let Some(embedder) = self.embedder {
-            for (vector, of) in &self.remade {
-                make(embedder, (vector, of), &mut points)?;
-            }
-        }
-        let points: Vec<Json> = points.into_iter().map(Point::written).collect();
-        self.store.put(&self.path, &json!({ "points": points }))?;
-        Ok(())
-    }
-}
-
-impl Point {
-    fn written(mut self) -> Json {
-        let vector = match self.vectors.remove("") {
-            Some(vector) => vector,
-            None => Json::Object(self.vectors),
-        };
-        json!({ "id": self.id, "vector": vector, "payload": self.payload })
-    }
-}
-
-/// The name of the vector that a column is, among those that the target's points have: a column of another store is the only one.
-fn vector_of(column: &str, known: &[String]) -> Option<String> {
-    let named = match Part::read(column) {
-        Part::Vector(name) | Part::Field(name) => known.iter().find(|own| *own == name),
-        Part::Id => return None,
-    };
-    match (named, known, Part::read(column)) {
-        (Some(name), ..) => Some(name.clone()),
-        (None, [only], Part::Field(_)) => Some(only.clone()),
-        _ => None,
-    }
-}
-
-/// Makes a vector again of each point that has a text.
-fn make(
-    embedder: &Embedder,
-    (name, of): (&str, &str),
-    points: &mut [Point],
-) -> Result<(), SampleError> {
-    let Part::Field(of) = Part::read(of) else {
-        return Ok(());
-    };
-    for points in points.chunks_mut(vectors::AT_ONCE) {
-        let mut with_text: Vec<(&mut Point, String)> = points
-            .iter_mut()
-            .filter_map(|point| {
-                let text = point.payload.get(of)?.as_str()?.to_owned();
-                Some((point, text))
-            })
-            .collect();
-        if with_text.is_empty() {
-            continue;
-        }
-        let texts: Vec<String> = with_text.iter().map(|(_, text)| text.clone()).collect();
-        let made = embedder.embed(&texts)?;
-        for ((point, _), vector) in with_text.iter_mut().zip(made) {
-            point.vectors.insert(name.to_owned(), json!(vector));
-        }
-    }
-    Ok(())
-}
-
 /// What loads before this one have begun and not ended, by the name that it was to have.
 fn left_over<'n>(names: &'n Names, manifest: &Manifest) -> Vec<(&'n str, &'n str)> {
     let collections = names.collections.iter();
@@ -423,24 +298,6 @@ fn left_over<'n>(names: &'n Names, manifest: &Manifest) -> Vec<(&'n str, &'n str
         is_meant.then_some((of, name.as_str()))
     });
     pairs.collect()
-}
-
-fn id(text: &str) -> Json {
-    text.parse::<u64>()
-        .map_or_else(|_| json!(text), |number| json!(number))
-}
-
-fn json_of(text: &str) -> Json {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-}
-
-/// A field as a payload has it.
-fn value(text: &str, kind: &Kind) -> Json {
-    match kind {
-        Kind::Boolean => json!(matches!(text, "t" | "true" | "1")),
-        Kind::Integer(_) | Kind::Real | Kind::Decimal { .. } | Kind::Json => json_of(text),
-        _ => json!(text),
-    }
 }
 
 /// Qdrant's word for a metric.
@@ -518,17 +375,5 @@ mod tests {
                 json!({ "field_name": "n", "field_schema": { "type": "integer", "range": true } }),
             ]
         );
-    }
-
-    #[test]
-    fn fields_have_the_type_they_came_with() {
-        let check =
-            |text: &str, kind: Kind, expected: Json| assert_eq!(value(text, &kind), expected);
-        check("7", Kind::Integer(64), json!(7));
-        check("7", Kind::TEXT, json!("7"));
-        check("0.5", Kind::Real, json!(0.5));
-        check("t", Kind::Boolean, json!(true));
-        check("[\"a\",1]", Kind::Json, json!(["a", 1]));
-        check("2024-01-01", Kind::Date, json!("2024-01-01"));
     }
 }

@@ -14,6 +14,7 @@ use super::super::SampleError;
 use super::{Key, Row, Scan, Source};
 use crate::address::Target;
 use crate::store::StoreError;
+use crate::store::qdrant::point::{Part, id, vectors};
 use crate::store::qdrant::{self, Names, unreadable};
 
 /// A server.
@@ -30,46 +31,6 @@ struct Asked<'a> {
     columns: Vec<(Part<'a>, Kind)>,
     payload: Json,
     vector: Json,
-}
-
-/// What of a point a column is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sample) enum Part<'a> {
-    /// Its number, or its UUID.
-    Id,
-    /// Its vector; the name is empty where it has only one.
-    Vector(&'a str),
-    /// A field of its payload.
-    Field(&'a str),
-}
-
-impl<'a> Part<'a> {
-    /// What a column's name means.
-    pub(in crate::sample) fn read(column: &'a str) -> Self {
-        match column {
-            "id" => Self::Id,
-            "vector" => Self::Vector(""),
-            _ => match (
-                column.strip_prefix("vector."),
-                column.strip_prefix("payload."),
-            ) {
-                (Some(name), _) => Self::Vector(name),
-                (_, Some(name)) => Self::Field(name),
-                _ => Self::Field(column),
-            },
-        }
-    }
-
-    /// The column's name.
-    fn column(self) -> String {
-        match self {
-            Self::Id => "id".to_owned(),
-            Self::Vector("") => "vector".to_owned(),
-            Self::Vector(name) => format!("vector.{name}"),
-            Self::Field(name) if Self::read(name) == self => name.to_owned(),
-            Self::Field(name) => format!("payload.{name}"),
-        }
-    }
 }
 
 /// Which types a field was seen with.
@@ -203,21 +164,6 @@ fn set(object: &mut Json, name: &str, value: Json) {
     }
 }
 
-/// The names of a collection's vectors, an empty one where it has only one.
-pub(in crate::sample) fn vectors(info: &Json) -> Vec<String> {
-    let named = |path: &str| {
-        let found = info.pointer(path).and_then(Json::as_object);
-        let names = found.into_iter().flat_map(|found| found.keys().cloned());
-        names.collect::<Vec<String>>()
-    };
-    let mut names = match info.pointer("/config/params/vectors/size") {
-        Some(size) if size.is_number() => vec![String::new()],
-        _ => named("/config/params/vectors"),
-    };
-    names.extend(named("/config/params/sparse_vectors"));
-    names
-}
-
 impl<'a> Asked<'a> {
     fn new(table: &Table, columns: &'a [String]) -> Self {
         let kind = |name: &String| table.column(name).map(|column| column.kind.clone());
@@ -295,11 +241,6 @@ fn text(value: &Json, kind: &Kind) -> Option<String> {
     }
 }
 
-fn id_of(text: &str) -> Json {
-    text.parse::<u64>()
-        .map_or_else(|_| json!(text), |number| json!(number))
-}
-
 impl Source for Qdrant {
     fn tables(&mut self) -> Result<Vec<Table>, SampleError> {
         let names = self.names.tables();
@@ -338,7 +279,7 @@ impl Source for Qdrant {
         let path = format!("{}/points", qdrant::Qdrant::collection(name));
         for keys in keys.chunks(AT_ONCE) {
             let ids = keys.iter().filter_map(|key| key.first());
-            let ids: Vec<Json> = ids.map(|id| id_of(id)).collect();
+            let ids: Vec<Json> = ids.map(|text| id(text)).collect();
             let found = self.store.post(&path, &asked.with(json!({ "ids": ids })))?;
             let points = found.as_array().ok_or_else(unreadable)?.iter();
             let points: HashMap<String, &Json> = points
@@ -374,23 +315,6 @@ fn changed(table: &Table) -> SampleError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_parts_of_a_point() {
-        let parts = [
-            ("id", Part::Id),
-            ("vector", Part::Vector("")),
-            ("vector.image", Part::Vector("image")),
-            ("title", Part::Field("title")),
-            ("payload.id", Part::Field("id")),
-            ("payload.vector.image", Part::Field("vector.image")),
-            ("payload.payload.x", Part::Field("payload.x")),
-        ];
-        for (column, part) in parts {
-            assert_eq!(Part::read(column), part);
-            assert_eq!(part.column(), column);
-        }
-    }
 
     #[test]
     fn a_field_is_of_the_type_that_all_its_values_have() {
