@@ -9,12 +9,13 @@ mod signature;
 use std::time::{Duration, SystemTime};
 
 use ureq::{Agent, RequestBuilder};
+use zeroize::Zeroizing;
 
 use super::web::agent;
 use super::{Store, StoreError};
 use crate::address::{self, S3Address, Target};
 use crate::marker::{Found, Marker, Place};
-use signature::Request;
+use signature::{Headers, Request};
 
 /// The reserved object.
 const OBJECT: &str = "ringfence-marker.json";
@@ -37,11 +38,7 @@ impl S3 {
     }
 
     /// What signs a request for the reserved object, and its URL.
-    fn signed(
-        &self,
-        method: &str,
-        body: &[u8],
-    ) -> Result<(String, Vec<(String, String)>), StoreError> {
+    fn signed(&self, method: &str, body: &[u8]) -> Result<(String, Headers), StoreError> {
         let login = self.address.login.as_ref().ok_or_else(|| {
             StoreError::Refused(
                 "its requests cannot be signed: no setting `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`"
@@ -62,9 +59,10 @@ impl S3 {
     }
 }
 
-fn with<B>(request: RequestBuilder<B>, headers: Vec<(String, String)>) -> RequestBuilder<B> {
-    let add =
-        |request: RequestBuilder<B>, (name, value): (String, String)| request.header(name, value);
+fn with<B>(request: RequestBuilder<B>, headers: Headers) -> RequestBuilder<B> {
+    let add = |request: RequestBuilder<B>, (name, value): (String, Zeroizing<String>)| {
+        request.header(name, value.as_str())
+    };
     headers.into_iter().fold(request, add)
 }
 
