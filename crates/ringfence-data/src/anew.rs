@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::address::{self, Kind, Target};
 use crate::store::postgres::{self as pg, Postgres};
+use crate::store::qdrant::Qdrant;
 use crate::store::sqlite::Sqlite;
 use crate::store::{self, StoreError};
 
@@ -21,7 +22,8 @@ pub fn make(target: &Target) -> Result<(), StoreError> {
         Kind::Postgres => database(target),
         Kind::Sqlite => file(target),
         Kind::Redis => store::redis::Redis::open(target, PATIENCE)?.empty(),
-        Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
+        Kind::Qdrant => collections(target),
+        Kind::S3 | Kind::Http => Err(StoreError::NotWritable(
             "it cannot be made anew from here".to_owned(),
         )),
     }
@@ -47,6 +49,15 @@ fn database(target: &Target) -> Result<(), StoreError> {
         client.batch_execute(&statement)
     };
     make().map_err(|error| pg::refused(&error))
+}
+
+/// Aliases go with the collections that they stand for.
+fn collections(target: &Target) -> Result<(), StoreError> {
+    let store = Qdrant::open(target, PATIENCE)?;
+    for name in store.names()?.collections {
+        store.delete(&name)?;
+    }
+    Ok(())
 }
 
 fn file(target: &Target) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use crate::address::{Kind, Target};
 use crate::sample::{SampleError, source};
 use crate::store::StoreError;
 use crate::store::postgres::{self as pg, Postgres};
-use crate::store::sqlite::{self, Sqlite};
+use crate::store::sqlite::{self, Sqlite, vec0};
 use mask::Masked;
 
 /// What was done.
@@ -56,7 +56,7 @@ pub fn scrub(target: &Target, wanted: &Wanted<'_>) -> Result<Scrubbed, SampleErr
     match target.kind {
         Kind::Postgres => in_postgres(target, wanted, &mut masked),
         Kind::Sqlite => in_sqlite(target, wanted, &mut masked),
-        Kind::Redis | Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
+        Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Err(StoreError::NotWritable(
             "only tables can be scrubbed; empty it, and mark it again".to_owned(),
         )
         .into()),
@@ -244,6 +244,17 @@ fn in_sqlite(
     masked: &mut [Masked],
 ) -> Result<Scrubbed, SampleError> {
     let mut connection = Sqlite::open(target)?.writer()?;
+    let vectors = vec0::tables(&connection)?;
+    if let Some(Masked { table, .. }) = masked
+        .iter()
+        .find(|masked| vectors.contains_key(&masked.table.name))
+    {
+        let message = format!(
+            "`{}` is a table of vectors, which is not masked in place: name it under `drop`",
+            table.name
+        );
+        return Err(StoreError::Refused(message).into());
+    }
     connection
         .pragma_update(None, "foreign_keys", true)
         .map_err(lost_file)?;

@@ -230,6 +230,10 @@ pub struct TableEntry {
     pub filter: Option<Spanned<String>>,
     /// `along`.
     pub along: Vec<Spanned<String>>,
+    /// `document`.
+    pub document: Option<Spanned<String>>,
+    /// `references`: columns, and what each points to.
+    pub references: Vec<(Spanned<String>, Spanned<String>)>,
     /// `cut`.
     pub cut: Vec<Spanned<String>>,
     /// `follow`.

@@ -68,6 +68,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("hyper-util", &["ringfence-gateway"]),
     ("postgres", &["ringfence-data"]),
     ("rusqlite", &["ringfence-data"]),
+    ("sqlite-vec", &["ringfence-data"]),
     ("rustls", &["ringfence-data", "ringfence-gateway"]),
     ("ureq", &["ringfence-data"]),
     ("annotate-snippets", &["ringfence-diagnostic"]),

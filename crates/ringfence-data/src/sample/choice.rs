@@ -42,6 +42,7 @@ pub fn choose<'a>(
     }
     let tables = tables.iter().map(|table| (table.name.as_str(), table));
     let state = State {
+        rules,
         tables: tables.collect(),
         edges,
         chosen: HashMap::new(),
@@ -70,6 +71,7 @@ struct Choice<'a, 's> {
 type Pointed<'a> = (&'a str, &'a [String]);
 
 struct State<'a> {
+    rules: &'a Rules,
     tables: HashMap<&'a str, &'a Table>,
     /// The references of each table that are followed.
     edges: HashMap<&'a str, Vec<&'a Edge>>,
@@ -108,13 +110,18 @@ impl<'a> Choice<'a, '_> {
         if rows == Rows::All && rule.filter.is_none() {
             self.state.chosen.entry(name).or_default().is_whole = true;
         }
-        let chooser = Chooser::new(self.secret, name);
+        let document = rule.document.as_ref();
+        let ranked = document.and_then(|document| document.table.as_deref());
+        let chooser = Chooser::new(self.secret, ranked.unwrap_or(name));
+        if let (Some(_), Rows::Count(most)) = (document, rows) {
+            return self.documents(name, most, &chooser);
+        }
         let mut lowest = match rows {
             Rows::Count(most) => Some(lowest(most)),
             _ => None,
         };
         self.scan(name, rule.filter.as_deref(), |state, layout, values| {
-            let rank = || chooser.rank(&layout.key(values));
+            let rank = || chooser.rank(&layout.document(values));
             match (&mut lowest, rows) {
                 (Some(lowest), _) => lowest.offer(rank(), layout.seen(values)),
                 (None, Rows::Fraction(fraction)) if !fraction.holds(rank()) => {}
@@ -122,6 +129,30 @@ impl<'a> Choice<'a, '_> {
             }
         })?;
         self.take_all(name, lowest.into_iter())
+    }
+
+    /// The rows of so many documents, those of the lowest ranks.
+    fn documents(
+        &mut self,
+        name: &'a str,
+        most: u64,
+        chooser: &Chooser,
+    ) -> Result<(), SampleError> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let rule = self.rules.table(name);
+        let mut kept: BTreeMap<u64, Vec<Seen>> = BTreeMap::new();
+        self.scan(name, rule.filter.as_deref(), |_, layout, values| {
+            let rank = chooser.rank(&layout.document(values));
+            kept.entry(rank).or_default().push(layout.seen(values));
+            if kept.len() > most {
+                kept.pop_last();
+            }
+        })?;
+        let layout = self.state.layout(name)?;
+        for seen in kept.into_values().flatten() {
+            self.state.take(name, &layout, seen);
+        }
+        Ok(())
     }
 
     /// The rows that come along with the parents they point to.
@@ -284,7 +315,13 @@ impl<'a> State<'a> {
 
     fn layout(&self, name: &str) -> Result<Layout<'a>, SampleError> {
         let edges = self.edges.get(name).into_iter().flatten().copied();
-        Layout::new(self.table(name)?, edges)
+        let rule = self.rules.tables.get(name);
+        let document = rule.and_then(|rule| rule.document.as_ref());
+        Layout::new(
+            self.table(name)?,
+            edges,
+            document.map(|document| document.column.as_str()),
+        )
     }
 }
 

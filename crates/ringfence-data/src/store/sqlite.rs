@@ -1,6 +1,8 @@
 //! SQLite: a row of `ringfence_marker`, which travels with every copy; and what does not: the file's own identity, and the number in its
 //! header that names the application, where the application has left it free.
 
+pub(crate) mod vec0;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use ringfence_data::sample::{Manifest, create};
 use super::{Above, Meter, resources};
 use crate::ambient::{self, Ambient};
 use crate::args::data::SampleCreate;
-use crate::data::desk;
+use crate::data::{desk, index};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
 
@@ -60,6 +60,8 @@ pub(super) fn write<W: Write>(
         to: above.to.clone(),
         resource: above.resource.name.clone(),
         source: mark,
+        index: index::declared(&above.resource, &above.desk.environment)
+            .map_or_else(String::new, |index| index.written()),
         ..Manifest::default()
     };
     let mut meter = Meter::new(ambient);

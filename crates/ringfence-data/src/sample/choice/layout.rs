@@ -19,6 +19,8 @@ pub(super) struct Layout<'a> {
     kinds: Vec<Kind>,
     /// For each followed reference, the places of its columns.
     edges: Vec<(&'a Edge, Vec<usize>)>,
+    /// The place of the column that says of which document a row is.
+    document: Option<usize>,
 }
 
 /// One row as far as it matters here.
@@ -76,18 +78,21 @@ impl<'a> Layout<'a> {
     pub(super) fn new(
         table: &'a Table,
         followed: impl Iterator<Item = &'a Edge>,
+        document: Option<&str>,
     ) -> Result<Self, SampleError> {
         let mut columns = identity(table).to_vec();
         let identity = columns.len();
         let mut edges = Vec::new();
+        let mut place = |column: &str| {
+            let known = columns.iter().position(|own| own == column);
+            known.unwrap_or_else(|| {
+                columns.push(column.to_owned());
+                columns.len() - 1
+            })
+        };
+        let document = document.map(&mut place);
         for edge in followed {
-            let mut place = |column: &String| {
-                let known = columns.iter().position(|own| own == column);
-                known.unwrap_or_else(|| {
-                    columns.push(column.clone());
-                    columns.len() - 1
-                })
-            };
+            let mut place = |column: &String| place(column);
             let places = edge.columns.iter().map(&mut place).collect();
             edges.push((edge, places));
         }
@@ -96,6 +101,7 @@ impl<'a> Layout<'a> {
             columns,
             identity,
             edges,
+            document,
         })
     }
 
@@ -107,6 +113,15 @@ impl<'a> Layout<'a> {
     pub(super) fn key<'v>(&'v self, values: &[Value<'v>]) -> Vec<(Value<'v>, &'v Kind)> {
         let pairs = values.iter().copied().zip(&self.kinds);
         pairs.take(self.identity).collect()
+    }
+
+    /// What decides whether a row is chosen: its document, or itself where it is of none.
+    pub(super) fn document<'v>(&'v self, values: &[Value<'v>]) -> Vec<(Value<'v>, &'v Kind)> {
+        let of = self.document.and_then(|place| {
+            let pair = (*values.get(place)?, self.kinds.get(place)?);
+            (pair.0 != Value::Null).then_some(pair)
+        });
+        of.map_or_else(|| self.key(values), |pair| vec![pair])
     }
 
     /// What a row says.

@@ -8,7 +8,7 @@ use postgres::Transaction;
 use super::super::artifact::{Part, Reader};
 use super::super::create::Progress;
 use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
+use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, same_embeddings};
 use crate::address::Target;
 use crate::store::StoreError;
 use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
@@ -17,23 +17,30 @@ use crate::vectors::{self, Embedder, Remade};
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, vectors): (Present, Option<Vectors<'_>>),
+    (present, vectors): (Present, Vectors<'_>),
     patience: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
+    same_embeddings(&vectors, &begun)?;
     let mut store = Postgres::open(target, patience)?;
     let mut transaction = store.client().transaction().map_err(lost)?;
     prepare(&mut transaction, &begun, present)?;
+    let waiting = waiting(&mut transaction, vectors.columns)?;
     let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
     for (place, table) in begun.tables.iter().enumerate() {
         finish(&mut transaction, place, table)?;
     }
-    if let Some(vectors) = &vectors {
+    if let Some(embedder) = vectors.embedder {
         for remade in vectors.columns {
-            remake(&mut transaction, remade, vectors.embedder)?;
+            remake(&mut transaction, remade, &begun, embedder)?;
         }
-        let corpus = corpus(vectors, &manifest);
+    }
+    for column in &waiting {
+        let statement = format!("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {column} SET NOT NULL");
+        transaction.batch_execute(&statement).map_err(lost)?;
+    }
+    if let Some(corpus) = corpus(&vectors, &manifest) {
         transaction
             .execute("UPDATE ringfence.marker SET vectors = $1", &[&corpus])
             .map_err(lost)?;
@@ -102,6 +109,26 @@ fn prepare(
         statements.push_str(&format!("ALTER TABLE {name} DISABLE TRIGGER USER;"));
     }
     transaction.batch_execute(&statements).map_err(lost)
+}
+
+/// Columns of vectors that must have a value, and get it once their texts are there: as a statement names them.
+fn waiting(
+    transaction: &mut Transaction<'_>,
+    columns: &[Remade],
+) -> Result<Vec<String>, SampleError> {
+    let query = "SELECT FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND attnotnull AND NOT attisdropped";
+    let mut waiting = Vec::new();
+    for remade in columns {
+        let name = quoted(&remade.table);
+        let found = transaction.query_opt(query, &[&name, &remade.column]);
+        if found.map_err(lost)?.is_some() {
+            let column = format!("{name} ALTER COLUMN {}", quoted_whole(&remade.column));
+            let statement = format!("ALTER TABLE {column} DROP NOT NULL");
+            transaction.batch_execute(&statement).map_err(lost)?;
+            waiting.push(column);
+        }
+    }
+    Ok(waiting)
 }
 
 /// The tables that do not travel and point to those that do. They have to be empty: their rows would point to nothing.
@@ -228,6 +255,7 @@ fn insert(
 fn remake(
     transaction: &mut Transaction<'_>,
     remade: &Remade,
+    manifest: &Manifest,
     embedder: &Embedder,
 ) -> Result<(), SampleError> {
     let name = quoted(&remade.table);
@@ -244,8 +272,18 @@ fn remake(
     };
     let kind: String = row.ok_or_else(missing)?.get(0);
     let (column, of) = (quoted_whole(&remade.column), quoted_whole(&remade.of));
-    let texts =
-        format!("SELECT ctid::text, {of}::text FROM {name} WHERE {of} IS NOT NULL ORDER BY ctid");
+    let from = match &remade.elsewhere {
+        None => format!("{name} t, LATERAL (SELECT t.{of}) s"),
+        Some((table, by)) => format!(
+            "{name} t JOIN {} s ON s.{} = t.{}",
+            quoted(table),
+            quoted_whole(known_by(manifest, remade, table)?),
+            quoted_whole(by)
+        ),
+    };
+    let texts = format!(
+        "SELECT t.ctid::text, s.{of}::text FROM {from} WHERE s.{of} IS NOT NULL ORDER BY t.ctid"
+    );
     let texts = transaction.prepare(&texts).map_err(lost)?;
     let set = format!("UPDATE {name} SET {column} = $1::text::{kind} WHERE ctid = $2::text::tid");
     let set = transaction.prepare(&set).map_err(lost)?;
