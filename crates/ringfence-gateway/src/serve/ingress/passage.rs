@@ -16,9 +16,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 
 use super::super::Worker;
+use super::super::patience::Patience;
 use super::forwarded::{FORWARDED_FOR, Peer, to_client, to_program, upgrade};
 use super::tally::Tally;
 use super::{Held, Waiting};
@@ -263,21 +264,21 @@ fn no_tunnels() -> Refusal {
 /// A request's body on its way to the program; an error where the client sends nothing for too long.
 struct Sent {
     body: Option<Incoming>,
-    silent: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl Sent {
     const fn new(body: Incoming) -> Self {
         Self {
             body: Some(body),
-            silent: None,
+            patience: Patience::new(SILENCE),
         }
     }
 
     const fn nothing() -> Self {
         Self {
             body: None,
-            silent: None,
+            patience: Patience::new(SILENCE),
         }
     }
 }
@@ -293,15 +294,11 @@ impl HttpBody for Sent {
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
-        let polled = Pin::new(body).poll_frame(context);
-        if let Poll::Ready(frame) = polled {
-            if let Some(silent) = &mut self.silent {
-                silent.as_mut().reset(Instant::now() + SILENCE);
-            }
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
+            self.patience.renew();
             return Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyError::Broken)));
         }
-        let silent = self.silent.get_or_insert_with(|| Box::pin(sleep(SILENCE)));
-        let late = silent.as_mut().poll(context);
+        let late = self.patience.poll_end(context);
         late.map(|()| Some(Err(BodyError::Silent)))
     }
 

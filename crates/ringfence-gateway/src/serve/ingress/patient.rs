@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+
+use super::super::patience::Patience;
 
 /// How long a client may take nothing of what there is for it.
 const MOST: Duration = Duration::from_secs(60);
 
-/// The connection, and since when nothing could be written.
+/// The connection, and how long nothing may be written.
 pub(super) struct Patient {
     stream: TcpStream,
-    stalled: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl Patient {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
-            stalled: None,
+            patience: Patience::new(MOST),
         }
     }
 
@@ -33,11 +34,10 @@ impl Patient {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            self.stalled = None;
+            self.patience.renew();
             return written;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(MOST)));
-        let late = stalled.as_mut().poll(context);
+        let late = self.patience.poll_end(context);
         late.map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
