@@ -131,34 +131,17 @@ pub(crate) fn config(
         .into_iter()
         .flatten()
         .collect();
-    let gateway = &project.gateway;
-    let ingress = ingress::ingress(project, ground.environment, &mut faults);
-    let origins = gateway.origins(ground.environment).filter_map(|written| {
-        let origin = Origin::parse(written.0);
-        if origin.is_none() {
-            faults.push(fault::no_origin(written));
-        }
-        origin
-    });
-    let origins = origins.collect();
     let config = Config {
         environment: ground.environment.name.clone(),
         production,
         generation,
         resources,
         flags,
-        origins: Origins {
-            listed: origins,
-            takes_loopback: ground.environment.tier == Tier::Development,
-        },
+        origins: origins(project, ground.environment, &mut faults),
         callers,
         secrets: Patterns::new(secrets(ground)),
-        ingress,
-        allowances: Allowances {
-            no_limits: gateway.allows("no-limits"),
-            full_records: gateway.allows("full-records"),
-            mock: gateway.allows("mock"),
-        },
+        ingress: ingress::ingress(project, ground.environment, &mut faults),
+        allowances: allowances(project),
     };
     faults.extend(refusals(&config).into_iter().filter_map(|refused| {
         let service = project
@@ -171,6 +154,31 @@ pub(crate) fn config(
         Ok(config)
     } else {
         Err(faults)
+    }
+}
+
+/// The pages that may ask for flags; what is no origin goes to `faults`.
+fn origins(project: &Project, environment: &Environment, faults: &mut Vec<Diagnostic>) -> Origins {
+    let listed = project.gateway.origins(environment);
+    let listed = listed.filter_map(|written| {
+        let origin = Origin::parse(written.0);
+        if origin.is_none() {
+            faults.push(fault::no_origin(written));
+        }
+        origin
+    });
+    Origins {
+        listed: listed.collect(),
+        takes_loopback: environment.tier == Tier::Development,
+    }
+}
+
+fn allowances(project: &Project) -> Allowances {
+    let gateway = &project.gateway;
+    Allowances {
+        no_limits: gateway.allows("no-limits"),
+        full_records: gateway.allows("full-records"),
+        mock: gateway.allows("mock"),
     }
 }
 

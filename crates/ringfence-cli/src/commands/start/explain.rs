@@ -90,11 +90,11 @@ pub(super) fn print(
             endpoint.because.join(", ")
         ));
     }
-    if let Some(carrier) = carrier {
-        gateway(carrier, plan, &mut page);
-    }
     for socket in &plan.sockets {
         page.push_str(&format!("  {}\n", socket.display()));
+    }
+    if let Some(carrier) = carrier {
+        gateway(carrier, plan, &mut page);
     }
     if !plan.foreign.is_empty() {
         page.push_str("of others    never reachable\n");
