@@ -10,25 +10,9 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::world::{Outcome, World};
-
-/// Whether this machine can build the barrier; where it must, that it cannot is a failure.
-fn can_build(world: &World) -> bool {
-    let level = world.ringfence(&["doctor", "--json"]).stdout;
-    let can = level.contains("\"barrier\": \"full\"");
-    let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();
-    assert!(
-        can || !required.split(',').any(|word| word == "barrier"),
-        "{level}"
-    );
-    if !can {
-        eprintln!("skipped: no barrier can be built here");
-    }
-    can
-}
+use crate::world::{Outcome, World, free_port};
 
 /// A server that answers every connection with `word`, and its port.
 fn server(word: &'static str) -> u16 {
@@ -43,18 +27,6 @@ fn server(word: &'static str) -> u16 {
     port
 }
 
-/// A port that nobody has, and that nobody is given by chance: below those that the system gives out.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 100 * 100).unwrap();
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// A command that reads what a port of 127.0.0.1 says.
 fn ask(port: u16) -> String {
     format!("bash -c 'cat </dev/tcp/127.0.0.1/{port}' 2>&1")
@@ -67,7 +39,7 @@ fn a_run_learns_what_it_needs_and_never_what_is_anothers() {
         (".env.dev", &format!("URL=http://127.0.0.1:{own}\n")),
         (".env.prod", &format!("URL=http://127.0.0.1:{other}\n")),
     ]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let script = [own, other, free].map(ask).join("; ");
@@ -115,7 +87,7 @@ fn each_refusal_is_told_once_and_summed_up() {
         (".env.dev", "A=1\n"),
         (".env.prod", "DB_URL=postgres://u:p@192.0.2.7/app\n"),
     ]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let script = "for i in 1 2 3; do bash -c '</dev/tcp/192.0.2.7/5432'; bash -c '</dev/tcp/192.0.2.9/443'; getent hosts api.github.com; done 2>/dev/null; true";
@@ -163,7 +135,7 @@ fn each_refusal_is_told_once_and_summed_up() {
 fn what_a_setting_implies_resolves_and_a_preset_that_is_none_is_refused() {
     let key = ["OPENAI_API_KEY=sk", "aaaaaaaaaaaaaaaaaaaaaaaa\n"].join("-");
     let world = World::new(&[(".env.dev", &key)]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let outcome = world.ringfence(&["run", "dev", "--", "getent", "hosts", "api.openai.com"]);
@@ -183,7 +155,7 @@ fn what_a_setting_implies_resolves_and_a_preset_that_is_none_is_refused() {
 #[test]
 fn a_port_of_the_program_is_there_outside_and_gone_with_it() {
     let world = World::new(&[(".env.dev", "A=1\n")]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let port = free_port();
@@ -238,7 +210,7 @@ fn said_by(port: u16) -> String {
 fn a_setting_that_names_the_programs_own_port_does_not_take_it() {
     let port = free_port();
     let world = World::new(&[(".env.dev", &format!("APP_URL=http://localhost:{port}\n"))]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let program =
@@ -256,7 +228,7 @@ fn an_agent_gets_the_whole_barrier_and_its_own_folder() {
             "#!/bin/sh\necho mine >~/.claude/state && echo kept; echo x >~/note || true\n",
         ),
     ]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     fs::set_permissions(world.path("bin/claude"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -284,7 +256,7 @@ fn the_home_directory_is_what_the_manifest_says() {
         ("ringfence.toml", &manifest("private")),
         (".env.dev", "A=1\n"),
     ]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     fs::write(world.home().join("notes"), "private words\n").unwrap();
@@ -317,7 +289,7 @@ fn what_is_passed_or_named_is_shown_and_its_neighbours_are_not() {
         "ringfence.toml",
         "version = 1\npass = [\"SSH_AUTH_SOCK\"]\n",
     )]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let kube = world.home().join(".kube");
@@ -361,7 +333,7 @@ fn what_is_passed_or_named_is_shown_and_its_neighbours_are_not() {
 #[test]
 fn a_socket_that_a_setting_names_is_reached_at_its_path() {
     let world = World::new(&[]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let socket = world.temporary().join("db.sock");
@@ -413,7 +385,7 @@ fn treasury() -> World {
 #[test]
 fn the_rules_cannot_be_written_for_the_next_run() {
     let world = treasury();
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let steal = "cat secrets/prod.json ~/.aws/credentials .env.prod 2>&1";
@@ -439,7 +411,7 @@ fn the_rules_cannot_be_written_for_the_next_run() {
 #[test]
 fn what_is_protected_cannot_be_moved_with_its_folder() {
     let world = treasury();
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     for prepare in ["chmod 555 .", "chmod 000 .git", "true"] {
@@ -454,7 +426,7 @@ fn what_is_protected_cannot_be_moved_with_its_folder() {
 #[test]
 fn setting_aside_harms_nobody_and_does_not_tire() {
     let world = treasury();
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let victim = world.project().parent().unwrap().join("victim");
@@ -493,7 +465,7 @@ fn a_port_where_another_environment_looks_is_not_shown() {
             &format!("DB_URL=postgres://u:p@127.0.0.1:{port}/app\n"),
         ),
     ]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let program = format!(
@@ -554,7 +526,7 @@ fn what_was_sent_at_the_last_moment_arrives() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let world = World::new(&[(".env.dev", &format!("URL=http://127.0.0.1:{port}\n"))]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     for round in 0..10 {
@@ -594,7 +566,7 @@ fn accepted(listener: &TcpListener) -> TcpStream {
 #[test]
 fn what_is_answered_at_the_last_moment_arrives() {
     let world = World::new(&[(".env.dev", "A=1\n")]);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     for _ in 0..5 {

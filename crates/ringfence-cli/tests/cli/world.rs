@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 /// A project in a temporary folder, and the variables that the caller's shell holds.
 pub(crate) struct World {
@@ -44,6 +45,21 @@ impl World {
             world.write(path, content);
         }
         world
+    }
+
+    /// Whether this machine can build the barrier; where it must, that it cannot is a failure.
+    pub(crate) fn can_build(&self) -> bool {
+        let level = self.ringfence(&["doctor", "--json"]).stdout;
+        let can = level.contains("\"barrier\": \"full\"");
+        let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();
+        assert!(
+            can || !required.split(',').any(|word| word == "barrier"),
+            "{level}"
+        );
+        if !can {
+            eprintln!("skipped: no barrier can be built here");
+        }
+        can
     }
 
     /// Puts a variable into the caller's shell.
@@ -172,6 +188,18 @@ impl Outcome {
             signal: output.status.signal(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A port that nobody has, and that nobody is given by chance: below those that the system gives out.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 200 * 100).unwrap();
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::running::{Running, eventually, project};
+use crate::running::{Running, eventually, most_memory, project};
 use crate::world::World;
 
 fn long() -> bool {
@@ -40,14 +40,6 @@ fn pouring(head: &'static str, piece: String, bytes: usize) -> String {
         }
     });
     format!("http://{address}")
-}
-
-/// The most memory that a process has had, in MiB (`proc_pid_status(5)`, `VmHWM`).
-fn most_memory(gateway: &Running) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.unwrap().trim().trim_end_matches(" kB");
-    kib.parse::<usize>().unwrap() / 1024
 }
 
 /// Asks, and reads all of the answer; how many bytes came, and what was last.
@@ -103,7 +95,7 @@ fn a_body_without_end_passes_in_little_memory() {
     let gateway = Running::start(&world, "dev");
     let (came, _) = drain(&gateway, "GET /files/large", "");
     assert!(came >= bytes, "{came}");
-    let most = most_memory(&gateway);
+    let most = most_memory(gateway.child.id()) / 1024;
     assert!(most < 64, "{most} MiB for {} MiB", bytes / MIB);
 }
 
@@ -120,7 +112,7 @@ fn a_stream_without_end_passes_in_little_memory() {
     let gateway = Running::start(&world, "dev");
     let (came, _) = drain(&gateway, "POST /v1/chat/completions", STREAM);
     assert!(came >= bytes, "{came}");
-    let most = most_memory(&gateway);
+    let most = most_memory(gateway.child.id()) / 1024;
     assert!(most < 64, "{most} MiB for {} MiB", bytes / MIB);
     // In dev the texts are written down: the first of them.
     let record = eventually(|| Some(gateway.records()).filter(|text| text.ends_with('\n')));
@@ -148,7 +140,7 @@ fn an_event_and_an_answer_without_end_are_cut_off() {
         let body = format!(r#"{{"model":"chat","messages":[]{rest}}}"#);
         let (came, end) = drain(&gateway, "POST /v1/chat/completions", &body);
         assert!(came < MIB && end.contains(last), "{came}: {end}");
-        let most = most_memory(&gateway);
+        let most = most_memory(gateway.child.id()) / 1024;
         assert!(most < least, "{most} MiB");
     }
 }

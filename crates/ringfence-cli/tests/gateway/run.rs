@@ -4,9 +4,7 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 
 use crate::running::{DEV_KEY, eventually};
-use crate::shop::{
-    ASK, PAY_KEY, Staying, Upstream, can_build, change, keeps_silent, listens, python, shop,
-};
+use crate::shop::{ASK, PAY_KEY, Staying, Upstream, change, keeps_silent, listens, python, shop};
 use crate::world::Outcome;
 
 #[test]
@@ -80,7 +78,7 @@ fn the_program_gets_an_address_and_a_token_and_the_upstream_the_key() {
 fn the_upstream_and_its_key_are_out_of_the_programs_reach() {
     let upstream = Upstream::start();
     let world = shop(&upstream);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let script = format!(

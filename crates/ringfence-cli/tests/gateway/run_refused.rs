@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 use crate::running::{DEV_KEY, eventually};
-use crate::shop::{ASK, Staying, Upstream, can_build, change, keeps_silent, listens, python, shop};
+use crate::shop::{ASK, Staying, Upstream, change, keeps_silent, listens, python, shop};
 use crate::world::World;
 
 #[test]
@@ -200,7 +200,7 @@ fn a_key_under_another_name_starts_nothing() {
 fn a_quarantine_holds_through_the_gateway() {
     let upstream = Upstream::start();
     let world = shop(&upstream);
-    if !can_build(&world) {
+    if !world.can_build() {
         return;
     }
     let stores = "DB_URL = { required = false }\n[resources.db]\nkind = \"sqlite\"\nsetting = \"DB_URL\"\ndrop = [\"outbox\"]\n[resources.llm]";

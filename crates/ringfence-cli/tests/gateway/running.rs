@@ -164,11 +164,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = std::process::Command::new("kill")
-            .args(["-s", name, &id])
-            .status();
-        assert!(status.unwrap().success());
+        signal(self.child.id(), name);
     }
 
     /// What was written down so far.
@@ -188,6 +184,21 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(id: u32, name: &str) {
+    let words = ["-s", name, &id.to_string()];
+    let status = std::process::Command::new("kill").args(words).status();
+    assert!(status.unwrap().success());
+}
+
+/// The most memory that a process has had, in KiB (`proc_pid_status(5)`, `VmHWM`).
+pub(crate) fn most_memory(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse().unwrap()
 }
 
 /// What comes, in ten seconds at most.

@@ -141,21 +141,6 @@ pub(crate) fn python(world: &World, arguments: &[&str], script: &str) -> Outcome
     world.ringfence(&[arguments, &["--", "python3", "-c", script]].concat())
 }
 
-/// Whether this machine can build the barrier; where it must, that it cannot is a failure.
-pub(crate) fn can_build(world: &World) -> bool {
-    let level = world.ringfence(&["doctor", "--json"]).stdout;
-    let can = level.contains("\"barrier\": \"full\"");
-    let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();
-    assert!(
-        can || !required.split(',').any(|word| word == "barrier"),
-        "{level}"
-    );
-    if !can {
-        eprintln!("skipped: no barrier can be built here");
-    }
-    can
-}
-
 /// No key, in anything that was said.
 #[track_caller]
 pub(crate) fn keeps_silent(outcome: &Outcome) {

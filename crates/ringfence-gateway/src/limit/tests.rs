@@ -72,6 +72,29 @@ fn limits_read_as_people_write_them() {
 }
 
 #[test]
+fn a_period_has_several_words_and_a_currency_one() {
+    let name = |text: &str| parse(text, false).unwrap()[0].name.clone();
+    for (words, period) in [
+        (&["s", "sec", "second"][..], "s"),
+        (&["min", "minute"], "min"),
+        (&["h", "hour"], "h"),
+    ] {
+        for word in words {
+            assert_eq!(
+                name(&format!("1 requests/{word}")),
+                format!("requests/{period}")
+            );
+        }
+    }
+    for currency in ["usd", "eur", "gbp", "chf", "jpy", "cny", "inr"] {
+        for period in ["h", "day", "month"] {
+            let name = name(&format!("0.00006 {currency}/{period}"));
+            assert_eq!(name, format!("{currency}/{period}"));
+        }
+    }
+}
+
+#[test]
 fn what_is_no_limit_is_refused() {
     for bad in [
         "",

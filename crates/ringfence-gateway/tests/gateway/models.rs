@@ -192,11 +192,7 @@ fn a_limit_is_exact_under_forty_at_once() {
         ..Api::llm("")
     }]);
     // 20 for the prompt's 79 bytes and 16 for the answer: 27 fit.
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = || world.chat(r#","max_tokens":16"#).status;
-        let all: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
-        all.into_iter().map(|one| one.join().unwrap()).collect()
-    });
+    let statuses = world.chats_at_once(40, r#","max_tokens":16"#);
     let granted = statuses.iter().filter(|status| **status == 200).count();
     assert!(
         statuses.iter().all(|status| [200, 429].contains(status)),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ringfence_gateway::config::Level;
 
 use crate::upstream::{END, EVENTS, Upstream, chunk, delta, response, say};
-use crate::world::{Answer, Api, KEY, World, eventually};
+use crate::world::{Answer, Api, KEY, World};
 
 /// A server that reads nothing of a request but its first bytes, says something, and closes: what is unread makes it a reset.
 fn resetting(said: String) -> String {
@@ -220,84 +220,7 @@ fn forty_at_once_never_spend_over_a_hundred_tokens() {
         ..Api::llm("")
     }]);
     // 20 for the prompt and 16 for the answer: two fit, and not a third.
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = || world.chat(r#","max_tokens":16"#).status;
-        let all: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
-        all.into_iter().map(|one| one.join().unwrap()).collect()
-    });
+    let statuses = world.chats_at_once(40, r#","max_tokens":16"#);
     let granted = statuses.iter().filter(|status| **status == 200).count();
     assert_eq!((granted, statuses.len()), (2, 40), "{statuses:?}");
-}
-
-/// Each unit with each period and each scope: all that a manifest takes.
-#[test]
-fn every_limit_that_can_be_written_refuses() {
-    let rolling = ["/s", "/sec", "/second", "/min", "/minute", "/h", "/hour"];
-    let calendar = ["/day", "/month"];
-    let mut limits = vec!["1 concurrent".to_owned()];
-    for period in rolling.iter().chain(&calendar) {
-        limits.push(format!("2 requests{period}"));
-        limits.push(format!("60 tokens{period}"));
-    }
-    for currency in ["usd", "eur", "gbp", "chf", "jpy", "cny", "inr"] {
-        for period in ["/h", "/hour", "/day", "/month"] {
-            limits.push(format!("0.00006 {currency}{period}"));
-        }
-    }
-    limits.push("9 requests/min burst 2".to_owned());
-    limits.push("900 tokens/min burst 60".to_owned());
-    for scope in ["per caller", "per model", "per caller and model"] {
-        for limit in [
-            "2 requests/min",
-            "60 tokens/h",
-            "0.00006 usd/day",
-            "1 concurrent",
-        ] {
-            limits.push(format!("{limit} {scope}"));
-        }
-    }
-    for limit in limits {
-        let limit: &'static str = limit.leak();
-        let refused = reached(limit);
-        let is_budget = [
-            "/day", "/month", "usd", "eur", "gbp", "chf", "jpy", "cny", "inr",
-        ];
-        let is_budget = is_budget.iter().any(|word| limit.contains(word));
-        let code = if is_budget {
-            "insufficient_quota"
-        } else {
-            "rate_limit_exceeded"
-        };
-        assert_eq!(refused.refused(429), code, "{limit}");
-        assert!(refused.body.contains(limit), "{limit}: {refused:?}");
-        assert_eq!(
-            refused.header("x-should-retry").is_some(),
-            is_budget,
-            "{limit}"
-        );
-    }
-}
-
-/// The refusal of a limit, after as many requests as it takes.
-fn reached(limit: &'static str) -> Answer {
-    let held = Upstream::new(|_, _| std::thread::sleep(Duration::from_secs(5)));
-    let is_held = limit.contains("concurrent");
-    let world = World::new(&[Api {
-        limits: limit,
-        ..Api::llm(if is_held { &held.url } else { "mock://" })
-    }]);
-    let body = r#"{"model":"chat","max_tokens":20,"messages":[]}"#;
-    if is_held {
-        let _first = world.open("POST", "/v1/chat/completions", &[], body.as_bytes());
-        eventually(|| (held.requests().len() == 1).then_some(()));
-        return world.chat("");
-    }
-    for _ in 0..200 {
-        let answer = world.post("/v1/chat/completions", body);
-        assert!([200, 429].contains(&answer.status), "{limit}: {answer:?}");
-        if answer.status == 429 {
-            return answer;
-        }
-    }
-    panic!("{limit} was not reached");
 }

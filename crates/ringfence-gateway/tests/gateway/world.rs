@@ -268,6 +268,16 @@ impl World {
         self.post("/v1/chat/completions", &body)
     }
 
+    /// The same so many times at once: the status of each.
+    pub(crate) fn chats_at_once(&self, count: usize, rest: &str) -> Vec<u16> {
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..count)
+                .map(|_| scope.spawn(|| self.chat(rest).status))
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    }
+
     /// All records so far, once there are as many.
     #[track_caller]
     pub(crate) fn records(&self, count: usize) -> Vec<Value> {
