@@ -82,7 +82,10 @@ Examples:
   APP_ENV=production ringfence run -- ./server
 
 The command sees the environment's settings, its selector, and ordinary variables such as PATH and HOME;
-nothing else of the shell. Any error in the configuration refuses the start with exit code 78.")]
+nothing else of the shell. Any error in the configuration refuses the start with exit code 78.
+
+Where the manifest has APIs or models to ask, flags, or limits of what comes in, a gateway is started beside the
+command: it has the keys, and the command gets its address and a token.")]
     Run(Run),
 
     /// Open a shell inside an environment, with its name in the prompt

@@ -157,7 +157,7 @@ impl View<'_> {
         let message = format!("the gateway at {url} cannot be looked at");
         let error = Failure::error(exit::FAULT, message).caused_by(error);
         error
-            .hint(format!("start it with `ringfence gateway {environment}`, or say where it listens with `--at`"))
+            .hint(format!("start it with `ringfence gateway {environment}`, or say where it listens with `--at`; one that `run` starts answers its own program alone"))
             .into()
     }
 }

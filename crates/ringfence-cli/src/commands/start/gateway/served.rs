@@ -93,7 +93,9 @@ fn front(config: &Config) -> Result<(Option<Inlet>, Option<Fronted>), Failure> {
     let (inlet, front) = ingress::pair().map_err(|error| {
         let message =
             "what comes in cannot be handed to the gateway that counts it; nothing was started";
-        Failure::error(exit::NOT_SET_UP, message).caused_by(error)
+        Failure::error(exit::NOT_SET_UP, message)
+            .caused_by(error)
+            .hint("look at how many files may be open (`ulimit -n`), or say `ingress = \"none\"` in `[gateway]` to count nothing")
     })?;
     Ok((Some(inlet), Some(Fronted(front))))
 }
