@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::address::{self, Kind, Target};
 use crate::store::postgres::{self as pg, Postgres};
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::{self, Sqlite};
 use crate::store::{self, StoreError};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,6 +24,33 @@ pub fn make(target: &Target) -> Result<(), StoreError> {
         Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
             "it cannot be made anew from here".to_owned(),
         )),
+    }
+}
+
+/// Whether nothing has been made in it: no table, no view, nothing. A store without tables is never known to be empty.
+///
+/// # Errors
+///
+/// Where it cannot be asked.
+pub fn is_empty(target: &Target) -> Result<bool, StoreError> {
+    const POSTGRES: &str = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')";
+    match target.kind {
+        Kind::Postgres => {
+            let mut store = Postgres::open(target, PATIENCE)?;
+            let row = store.client().query_one(POSTGRES, &[]);
+            Ok(row.map_err(|error| pg::refused(&error))?.get(0))
+        }
+        Kind::Sqlite => {
+            let store = Sqlite::open(target)?;
+            if !fs::exists(store.path()).unwrap_or(true) {
+                return Ok(true);
+            }
+            let nothing = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+            let found = store.reader()?.query_row(nothing, [], |row| row.get(0));
+            found.map_err(|error| sqlite::refused(&error))
+        }
+        Kind::Redis | Kind::Qdrant | Kind::Http => Ok(false),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod artifact;
 pub mod choice;
 pub mod create;
 pub mod load;
+pub(crate) mod quiet;
 pub mod source;
 
 use ringfence_mask::closure::PlanError;
@@ -62,6 +63,35 @@ pub struct TableManifest {
     pub rows: u64,
 }
 
+/// How far the work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// What is done.
+    pub work: Work,
+    /// In which table.
+    pub table: &'a str,
+    /// How many rows it was done with so far, in all tables.
+    pub rows: u64,
+    /// How many rows there are in all, where that is known.
+    pub of: Option<u64>,
+}
+
+/// What is done with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Which of them travel is found out.
+    Choosing,
+    /// They are masked and written into an artifact.
+    Writing,
+    /// They are put into a store.
+    Loading,
+    /// They are masked where they are.
+    Masking,
+}
+
+/// What is told of every step.
+pub type Progress<'a> = dyn FnMut(Step<'_>) + 'a;
+
 /// Why a sample cannot be made or loaded. No variant holds a value of a row.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
@@ -83,6 +113,9 @@ pub enum SampleError {
     /// The artifact is none, or was changed or cut off.
     #[error("it is no whole artifact: {0}")]
     Artifact(&'static str),
+    /// A row that is too large to be carried.
+    #[error("a row of `{0}` takes more than {most} MiB; leave its large column without a rule", most = artifact::LONGEST >> 20)]
+    Large(String),
     /// The target lacks what travels.
     #[error("{0}")]
     Target(String),

@@ -4,8 +4,7 @@ mod create;
 mod load;
 mod plan;
 
-use std::io::BufReader;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringfence_data::address::Target;
 use ringfence_data::marker::Verdict;
@@ -50,8 +49,7 @@ fn in_one_go(arguments: &Sample, ambient: &Ambient, output: &mut Output) -> Resu
         let folder = ambient.temporary_folder();
         let file = ambient::passing_file(&folder).map_err(|error| not_passed(&error))?;
         let (_, file) = create::write(&above, file, ambient, output)?;
-        let file: BufReader<std::fs::File> =
-            ambient::again(file).map_err(|error| not_passed(&error))?;
+        let file = ambient::again(file).map_err(|error| not_passed(&error))?;
         load::one(&below, &resource, file, &arguments.room, (ambient, output))?;
     }
     Ok(exit::FINE)
@@ -213,6 +211,10 @@ pub(super) fn failed(
                 "say it under `[resources.{name}.tables]` in ringfence.toml; `ringfence sample plan` shows what is missing"
             ),
         ),
+        SampleError::Large(_) => (
+            exit::REFUSED,
+            "nothing was changed; what has no rule stays behind".to_owned(),
+        ),
         SampleError::Target(_) => (
             exit::REFUSED,
             "bring its schema up to date, and say `--replace` where its rows may go".to_owned(),
@@ -293,42 +295,6 @@ fn key(
             ))
             .into()
     })
-}
-
-/// A line at the terminal, not too often.
-struct Meter {
-    begun: Instant,
-    shown: Instant,
-    is_shown: bool,
-}
-
-impl Meter {
-    fn new(ambient: &Ambient) -> Self {
-        let now = Instant::now();
-        Self {
-            begun: now,
-            shown: now,
-            is_shown: ambient.stderr_is_terminal,
-        }
-    }
-
-    fn tick(&mut self, doing: &str, table: &str, rows: u64) {
-        const EACH: u64 = 512;
-        const PAUSE: Duration = Duration::from_millis(200);
-        if !self.is_shown || !rows.is_multiple_of(EACH) || self.shown.elapsed() < PAUSE {
-            return;
-        }
-        self.shown = Instant::now();
-        let milliseconds = self.begun.elapsed().as_millis().max(1);
-        let rate = u128::from(rows) * 1000 / milliseconds;
-        ambient::status(&format!("{doing} {table}: {rows} rows, {rate} rows/s"));
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            ambient::status("");
-        }
-    }
 }
 
 /// The one target of a resource, to be written by its owner.

@@ -12,6 +12,7 @@
 
 mod canary;
 mod guards;
+mod kills;
 mod markers;
 mod matrix;
 mod samples;

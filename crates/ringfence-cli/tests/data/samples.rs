@@ -1,7 +1,6 @@
 //! Samples down the chain: chosen, closed, masked, whole, and never up.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use crate::markers::mark;
 use crate::servers::{Cluster, has};
@@ -49,7 +48,7 @@ pub(crate) fn shop(prod: &str, dev: &str) -> World {
 }
 
 /// A filled database and an empty one.
-fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
+pub(crate) fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
     let prod = cluster.database(&format!("{name}_prod"));
     let dev = cluster.database(&format!("{name}_dev"));
     cluster.sql(
@@ -61,7 +60,7 @@ fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
 }
 
 #[track_caller]
-fn fine(world: &World, words: &[&str]) -> Outcome {
+pub(crate) fn fine(world: &World, words: &[&str]) -> Outcome {
     let outcome = world.ringfence(words);
     assert_eq!(outcome.code, Some(0), "{words:?}: {outcome:?}");
     outcome
@@ -80,7 +79,7 @@ pub(crate) fn everything(cluster: &Cluster, database: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COUNTS: &str = "SELECT (SELECT count(*) FROM orgs), (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT count(*) FROM items), (SELECT count(*) FROM returns), (SELECT count(*) FROM sessions), (SELECT count(*) FROM outbox)";
+pub(crate) const COUNTS: &str = "SELECT (SELECT count(*) FROM orgs), (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT count(*) FROM items), (SELECT count(*) FROM returns), (SELECT count(*) FROM sessions), (SELECT count(*) FROM outbox)";
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
@@ -276,91 +275,6 @@ fn what_no_rule_covers_does_not_travel() {
         outcome.stderr.contains("[sample-rule]") && outcome.stderr.contains("ringfence.toml:"),
         "{outcome:?}"
     );
-}
-
-#[test]
-#[expect(clippy::too_many_lines, reason = "one story, told in order")]
-fn a_load_that_is_killed_leaves_the_target_as_it_was() {
-    if !has("postgres") {
-        return;
-    }
-    let cluster = Cluster::shared();
-    let (prod, dev) = filled(cluster, "killed", 400);
-    let world = shop(&prod, &dev);
-    mark(&world, "dev");
-    fine(
-        &world,
-        &[
-            "sample",
-            "create",
-            "dev",
-            "--fraction",
-            "1",
-            "--out",
-            "all.sample",
-        ],
-    );
-    let start = std::time::Instant::now();
-    fine(&world, &["sample", "load", "dev", "all.sample"]);
-    let whole = start.elapsed();
-    let complete = cluster.sql("killed_dev", COUNTS);
-    let empty = "0|0|0|0|0|0|0";
-    let (mut before, mut after) = (0, 0);
-    for moment in 1..=20_u32 {
-        cluster.sql("killed_dev", "TRUNCATE orgs, users, products, orders, items, returns CASCADE; UPDATE ringfence.marker SET sample = ''");
-        let mut child = world
-            .command()
-            .args(["sample", "load", "dev", "all.sample"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(whole * moment / 19);
-        // It may have ended already.
-        let _ = child.kill();
-        child.wait().unwrap();
-        // The server may still be ending what it was asked for last.
-        let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed_dev' AND application_name = 'ringfence'";
-        while cluster.sql("postgres", idle) != "0" {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let counts = cluster.sql("killed_dev", COUNTS);
-        let is_marked =
-            cluster.sql("killed_dev", "SELECT sample <> '' FROM ringfence.marker") == "t";
-        assert!(
-            counts == empty || counts == complete,
-            "half a load: {counts}"
-        );
-        assert_eq!(is_marked, counts == complete);
-        before += u32::from(counts == empty);
-        after += u32::from(counts == complete);
-    }
-    assert!(
-        before >= 5,
-        "{before} loads were cut off, {after} were whole"
-    );
-    // The same file loads afterwards.
-    cluster.sql(
-        "killed_dev",
-        "TRUNCATE orgs, users, products, orders, items, returns CASCADE",
-    );
-    fine(&world, &["sample", "load", "dev", "all.sample"]);
-    assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
-    // One that was cut off does not.
-    let text = world.read("all.sample");
-    let half: String = text.chars().take(text.len() / 2).collect();
-    world.write("cut.sample", half);
-    let outcome = world.ringfence(&[
-        "sample",
-        "load",
-        "dev",
-        "cut.sample",
-        "--replace",
-        "--yes",
-        "dev",
-    ]);
-    assert_eq!(outcome.code, Some(78), "{outcome:?}");
-    assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use ringfence_mask::key::Key as Secret;
 use ringfence_mask::rule::{Rows, Rules};
 use ringfence_mask::schema::{Table, Value};
 
-use super::SampleError;
 use super::source::{Key, Scan, Source};
+use super::{Progress, SampleError, Step, Work};
 pub use layout::identity;
 pub(crate) use layout::text;
 use layout::{Canonical, Layout, Seen, canonical, kinds};
@@ -25,7 +25,7 @@ pub struct Chosen {
     pub keys: BTreeMap<Box<[u8]>, Key>,
 }
 
-/// Finds the rows of every table, by a key that ranks them.
+/// Finds the rows of every table, by a key that ranks them; every row that is looked at is told.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn choose<'a>(
     source: &mut dyn Source,
     tables: &'a [Table],
     (plan, rules): (&'a Plan, &'a Rules),
-    secret: &'a Secret,
+    (secret, progress): (&'a Secret, &mut Progress<'_>),
 ) -> Result<HashMap<&'a str, Chosen>, SampleError> {
     let mut edges: HashMap<&str, Vec<&Edge>> = HashMap::new();
     for edge in plan.edges.iter().filter(|edge| edge.is_followed()) {
@@ -54,16 +54,21 @@ pub fn choose<'a>(
         rules,
         secret,
         state,
+        seen: 0,
+        progress,
     };
     choice.run()
 }
 
-struct Choice<'a, 's> {
+struct Choice<'a, 's, 'p> {
     source: &'s mut dyn Source,
     plan: &'a Plan,
     rules: &'a Rules,
     secret: &'a Secret,
     state: State<'a>,
+    /// How many rows were looked at.
+    seen: u64,
+    progress: &'s mut Progress<'p>,
 }
 
 /// What is pointed to: a table, and the columns that are.
@@ -80,7 +85,7 @@ struct State<'a> {
     asked: BTreeMap<Pointed<'a>, BTreeSet<Canonical>>,
 }
 
-impl<'a> Choice<'a, '_> {
+impl<'a> Choice<'a, '_, '_> {
     fn run(mut self) -> Result<HashMap<&'a str, Chosen>, SampleError> {
         for table in &self.plan.tables {
             self.state.chosen.entry(&table.name).or_default();
@@ -246,9 +251,17 @@ impl<'a> Choice<'a, '_> {
             filter,
             is_ordered: false,
         };
-        let state = &mut self.state;
+        let (state, seen) = (&mut self.state, &mut self.seen);
+        let progress = &mut *self.progress;
         self.source.scan(&scan, &mut |values| {
             each(state, &layout, values);
+            *seen += 1;
+            progress(Step {
+                work: Work::Choosing,
+                table: name,
+                rows: *seen,
+                of: None,
+            });
             Ok(())
         })
     }

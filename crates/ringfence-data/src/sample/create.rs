@@ -1,5 +1,6 @@
 //! Makes a sample: plans, chooses, masks, and writes the artifact.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use ringfence_mask::closure::{self, Plan, Treatment};
@@ -11,10 +12,7 @@ use ringfence_mask::schema::{Kind, Table, Value};
 use super::artifact::Writer;
 use super::choice::{self, Chosen, identity};
 use super::source::{Key, Scan, Source};
-use super::{Manifest, SampleError, TableManifest};
-
-/// What is told while rows are written: the table, and how many rows of all were.
-pub type Progress<'a> = dyn FnMut(&str, u64) + 'a;
+use super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 
 /// A plan of a store's tables.
 ///
@@ -56,10 +54,11 @@ pub fn create<W: Write>(
     manifest.tables = listed
         .map(|(table, masker)| table_manifest(table, masker, &plan))
         .collect();
-    let chosen = choice::choose(source, &tables, (&plan, rules), secret)?;
+    let chosen = choice::choose(source, &tables, (&plan, rules), (secret, &mut *progress))?;
     let mut writing = Writing {
         writer: Writer::new(output, manifest)?,
         rows: 0,
+        of: in_all(&travelling, &chosen),
         progress,
     };
     for (place, (table, masker)) in travelling.iter().zip(maskers).enumerate() {
@@ -71,6 +70,18 @@ pub fn create<W: Write>(
         writing.table(source, table, (chosen, masker, &nulls))?;
     }
     writing.writer.finish()
+}
+
+/// How many rows will be written; a table that travels whole has as many as the store's statistics say.
+fn in_all(tables: &[&Table], chosen: &HashMap<&str, Chosen>) -> Option<u64> {
+    let rows = tables.iter().map(|table| {
+        let chosen = chosen.get(table.name.as_str())?;
+        match chosen.is_whole {
+            true => table.rows,
+            false => u64::try_from(chosen.keys.len()).ok(),
+        }
+    });
+    rows.sum()
 }
 
 fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableManifest {
@@ -102,6 +113,7 @@ fn cut(plan: &Plan, table: &str, masker: &TableMasker) -> Vec<bool> {
 struct Writing<'a, 'b, W: Write> {
     writer: Writer<W>,
     rows: u64,
+    of: Option<u64>,
     progress: &'a mut Progress<'b>,
 }
 
@@ -123,7 +135,12 @@ impl<W: Write> Writing<'_, '_, W> {
             masker.mask(values, &mut masked)?;
             self.row(values, &masked, (nulls, &kinds))?;
             self.rows += 1;
-            (self.progress)(&table.name, self.rows);
+            (self.progress)(Step {
+                work: Work::Writing,
+                table: &table.name,
+                rows: self.rows,
+                of: self.of,
+            });
             Ok(())
         };
         if chosen.is_whole {

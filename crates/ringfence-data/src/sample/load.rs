@@ -6,8 +6,7 @@ mod sqlite;
 use std::io::BufRead;
 use std::time::Duration;
 
-use super::create::Progress;
-use super::{Manifest, SampleError};
+use super::{Manifest, Progress, SampleError};
 use crate::address::{Kind, Target};
 use crate::store::StoreError;
 use crate::vectors::{Embedder, Index, Remade};

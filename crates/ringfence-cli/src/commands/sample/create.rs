@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use ringfence_data::sample::{Manifest, create};
+use ringfence_data::sample::{Manifest, Step, create};
 
-use super::{Above, Meter, resources};
+use super::{Above, resources};
 use crate::ambient::{self, Ambient};
 use crate::args::data::SampleCreate;
 use crate::data::desk;
+use crate::data::meter::Meter;
 use crate::failure::{Failure, exit};
 use crate::output::Output;
 
@@ -63,7 +64,7 @@ pub(super) fn write<W: Write>(
         ..Manifest::default()
     };
     let mut meter = Meter::new(ambient);
-    let mut tick = |table: &str, rows| meter.tick("reading", table, rows);
+    let mut tick = |step: Step<'_>| meter.tick(&step);
     let made = create::create(
         source.as_mut(),
         &above.rules,

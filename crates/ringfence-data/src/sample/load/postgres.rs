@@ -1,13 +1,15 @@
 //! Into PostgreSQL: COPY as the artifact has it. The target's own triggers stay silent, its constraints do not.
 
+mod sequences;
+
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-use postgres::Transaction;
+use postgres::{CopyInWriter, Transaction};
 
 use super::super::artifact::{Part, Reader};
-use super::super::create::Progress;
-use super::super::{Manifest, SampleError, TableManifest};
+use super::super::quiet::silence;
+use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
 use crate::address::Target;
 use crate::store::StoreError;
@@ -25,10 +27,14 @@ pub(super) fn load(
     let mut store = Postgres::open(target, patience)?;
     let mut transaction = store.client().transaction().map_err(lost)?;
     prepare(&mut transaction, &begun, present)?;
+    let tables: Vec<String> = begun.tables.iter().map(|t| quoted(&t.name)).collect();
+    let silenced = silence(&mut transaction, &tables).map_err(lost)?;
     let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
     for (place, table) in begun.tables.iter().enumerate() {
-        finish(&mut transaction, place, table)?;
+        set_later(&mut transaction, place, table)?;
     }
+    sequences::go_on(&mut transaction, &tables).map_err(lost)?;
+    silenced.end(&mut transaction).map_err(lost)?;
     if let Some(vectors) = &vectors {
         for remade in vectors.columns {
             remake(&mut transaction, remade, vectors.embedder)?;
@@ -66,12 +72,16 @@ fn lost(error: postgres::Error) -> SampleError {
     }
 }
 
-/// Makes room, keeps triggers silent, and lets constraints wait where they can.
+/// Makes room, and lets constraints wait where they can.
 fn prepare(
     transaction: &mut Transaction<'_>,
     manifest: &Manifest,
     present: Present,
 ) -> Result<(), SampleError> {
+    // Where a policy hides rows, a table that looks empty need not be: the server refuses instead.
+    transaction
+        .batch_execute("SET LOCAL row_security = off")
+        .map_err(lost)?;
     for table in &manifest.tables {
         let name = quoted(&table.name);
         let row = transaction
@@ -92,14 +102,14 @@ fn prepare(
         .iter()
         .map(|table| quoted(&table.name))
         .collect();
-    let mut statements = String::from("SET CONSTRAINTS ALL DEFERRED;");
+    // The text of money depends on a locale.
+    let mut statements = String::from(
+        "SET LOCAL lc_monetary = 'C'; SET LOCAL statement_timeout = 0; SET CONSTRAINTS ALL DEFERRED;",
+    );
     if present == Present::GivesWay && !names.is_empty() {
         let mut gone = names.clone();
         gone.extend(dependents(transaction, &names)?);
         statements.push_str(&format!("TRUNCATE {};", gone.join(", ")));
-    }
-    for name in &names {
-        statements.push_str(&format!("ALTER TABLE {name} DISABLE TRIGGER USER;"));
     }
     transaction.batch_execute(&statements).map_err(lost)
 }
@@ -159,26 +169,18 @@ fn rows(
             .tables
             .get(place)
             .ok_or(SampleError::Artifact("a table of it is damaged"))?;
-        if !table.later.is_empty() {
-            let aside = format!(
-                "CREATE TEMPORARY TABLE ringfence_{place} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
-                columns(&table.columns),
-                quoted(&table.name)
-            );
-            transaction.batch_execute(&aside).map_err(lost)?;
-        }
-        let copy = format!(
-            "COPY {} ({}) FROM STDIN",
-            destination(place, table),
-            columns(&table.columns)
-        );
-        let mut writer = transaction.copy_in(&copy).map_err(lost)?;
+        let mut sink = Sink::open(transaction, place, table)?;
         loop {
             match reader.part()? {
                 Part::Row(line) => {
-                    writer.write_all(line).map_err(copy_error)?;
+                    sink.row(line)?;
                     count += 1;
-                    progress(&table.name, count);
+                    progress(Step {
+                        work: Work::Loading,
+                        table: &table.name,
+                        rows: count,
+                        of: None,
+                    });
                 }
                 Part::Table(place) => {
                     next = Some(place);
@@ -190,12 +192,58 @@ fn rows(
                 }
             }
         }
-        writer.finish().map_err(lost)?;
+        sink.end()?;
         if !table.later.is_empty() {
             insert(transaction, place, table)?;
         }
     }
     whole.ok_or(SampleError::Artifact("it was cut off"))
+}
+
+/// Where the rows of one table go.
+enum Sink<'a, 't> {
+    /// As they are.
+    Copy(CopyInWriter<'a>),
+    /// Rows of which no column travels: COPY has no word for them.
+    Defaults(&'a mut Transaction<'t>, String),
+}
+
+impl<'a, 't> Sink<'a, 't> {
+    fn open(
+        transaction: &'a mut Transaction<'t>,
+        place: usize,
+        table: &TableManifest,
+    ) -> Result<Self, SampleError> {
+        let name = quoted(&table.name);
+        if table.columns.is_empty() {
+            let insert = format!("INSERT INTO {name} DEFAULT VALUES");
+            return Ok(Self::Defaults(transaction, insert));
+        }
+        let columns = columns(&table.columns);
+        let destination = destination(place, table);
+        if !table.later.is_empty() {
+            let aside = format!(
+                "CREATE TEMPORARY TABLE ringfence_{place} ON COMMIT DROP AS SELECT {columns} FROM {name} WITH NO DATA"
+            );
+            transaction.batch_execute(&aside).map_err(lost)?;
+        }
+        let copy = format!("COPY {destination} ({columns}) FROM STDIN");
+        Ok(Self::Copy(transaction.copy_in(&copy).map_err(lost)?))
+    }
+
+    fn row(&mut self, line: &[u8]) -> Result<(), SampleError> {
+        match self {
+            Self::Copy(writer) => writer.write_all(line).map_err(copy_error),
+            Self::Defaults(transaction, insert) => transaction.batch_execute(insert).map_err(lost),
+        }
+    }
+
+    fn end(self) -> Result<(), SampleError> {
+        match self {
+            Self::Copy(writer) => writer.finish().map(|_| ()).map_err(lost),
+            Self::Defaults(..) => Ok(()),
+        }
+    }
 }
 
 fn copy_error(error: std::io::Error) -> SampleError {
@@ -268,43 +316,29 @@ fn remake(
     }
 }
 
-/// Sets what had to wait, lets triggers speak again, and moves sequences behind the largest number.
-fn finish(
+/// Sets what had to wait.
+fn set_later(
     transaction: &mut Transaction<'_>,
     place: usize,
     table: &TableManifest,
 ) -> Result<(), SampleError> {
-    let name = quoted(&table.name);
-    if !table.later.is_empty() {
-        let set = table.later.iter().map(|column| {
-            let column = quoted_whole(column);
-            format!("{column} = s.{column}")
-        });
-        let same = table.key.iter().map(|column| {
-            let column = quoted_whole(column);
-            format!("t.{column} = s.{column}")
-        });
-        let statement = format!(
-            "UPDATE {name} t SET {} FROM {} s WHERE {}",
-            set.collect::<Vec<_>>().join(", "),
-            destination(place, table),
-            same.collect::<Vec<_>>().join(" AND ")
-        );
-        transaction.batch_execute(&statement).map_err(lost)?;
+    if table.later.is_empty() {
+        return Ok(());
     }
-    let sequences = "SELECT a.attname::text, pg_catalog.pg_get_serial_sequence($1, a.attname) FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped AND pg_catalog.pg_get_serial_sequence($1, a.attname) IS NOT NULL";
-    for row in transaction.query(sequences, &[&name]).map_err(lost)? {
-        let (column, sequence): (String, String) = (row.get(0), row.get(1));
-        let column = quoted_whole(&column);
-        let set = format!(
-            "SELECT pg_catalog.setval($1::text::regclass, max({column})) FROM {name} HAVING max({column}) > 0"
-        );
-        transaction.query(&set, &[&sequence]).map_err(lost)?;
-    }
-    // A constraint that waits keeps a table from being altered, so it is looked at now.
-    let statements = format!(
-        "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {name} ENABLE TRIGGER USER; SET CONSTRAINTS ALL DEFERRED"
+    let set = table.later.iter().map(|column| {
+        let column = quoted_whole(column);
+        format!("{column} = s.{column}")
+    });
+    let same = table.key.iter().map(|column| {
+        let column = quoted_whole(column);
+        format!("t.{column} = s.{column}")
+    });
+    let statement = format!(
+        "UPDATE {} t SET {} FROM {} s WHERE {}",
+        quoted(&table.name),
+        set.collect::<Vec<_>>().join(", "),
+        destination(place, table),
+        same.collect::<Vec<_>>().join(" AND ")
     );
-    transaction.batch_execute(&statements).map_err(lost)
+    transaction.batch_execute(&statement).map_err(lost)
 }

@@ -7,11 +7,11 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params_from_iter};
 
 use super::super::artifact::{Fields, Part, Reader};
-use super::super::create::Progress;
-use super::super::{Manifest, SampleError, TableManifest};
+use super::super::quiet::silence_file;
+use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
 use crate::address::Target;
-use crate::store::sqlite::{Sqlite, quoted, refused};
+use crate::store::sqlite::{Sqlite, quoted, refused, typed};
 use crate::vectors::{self, Embedder, Remade};
 
 pub(super) fn load(
@@ -67,6 +67,7 @@ fn lost(error: rusqlite::Error) -> SampleError {
 }
 
 fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    silence_file(connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
@@ -78,6 +79,9 @@ fn prepare(
     manifest: &Manifest,
     present: Present,
 ) -> Result<(), SampleError> {
+    if present == Present::GivesWay {
+        dependents(transaction, manifest)?;
+    }
     // Children first, as far as that is possible; what is left waits for the end.
     for table in manifest.tables.iter().rev() {
         let name = quoted(&table.name);
@@ -106,13 +110,44 @@ fn prepare(
     Ok(())
 }
 
+/// Refuses where a table that does not travel has rows and points to one that does: they would go with it, or point to nothing.
+fn dependents(transaction: &Transaction<'_>, manifest: &Manifest) -> Result<(), SampleError> {
+    let query = "SELECT DISTINCT m.name FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+        WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE";
+    let mut query = transaction.prepare(query).map_err(lost)?;
+    let names = manifest.tables.iter().map(|table| table.name.clone());
+    let mut known: Vec<String> = names.collect();
+    let mut place = 0;
+    while let Some(name) = known.get(place).cloned() {
+        let pointing = query.query_map([name], |row| row.get(0)).map_err(lost)?;
+        let pointing: rusqlite::Result<Vec<String>> = pointing.collect();
+        for table in pointing.map_err(lost)? {
+            if known.iter().any(|name| name.eq_ignore_ascii_case(&table)) {
+                continue;
+            }
+            let any = format!("SELECT EXISTS (SELECT 1 FROM {})", quoted(&table));
+            if transaction
+                .query_row(&any, [], |row| row.get(0))
+                .map_err(lost)?
+            {
+                let message =
+                    format!("`{table}` has rows that point to rows that would go; empty it first");
+                return Err(SampleError::Target(message));
+            }
+            known.push(table);
+        }
+        place += 1;
+    }
+    Ok(())
+}
+
 fn rows(
     transaction: &mut Transaction<'_>,
     reader: &mut Reader<impl BufRead>,
     manifest: &Manifest,
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
-    let mut statement: Option<(Statement<'_>, Vec<Kind>, &TableManifest)> = None;
+    let mut statement: Option<(Statement<'_>, Vec<Held>, &TableManifest)> = None;
     let mut fields = Fields::default();
     let mut count = 0;
     loop {
@@ -136,7 +171,12 @@ fn rows(
                 let values = values.map(|(text, kind)| value(text, kind));
                 statement.execute(params_from_iter(values)).map_err(lost)?;
                 count += 1;
-                progress(&table.name, count);
+                progress(Step {
+                    work: Work::Loading,
+                    table: &table.name,
+                    rows: count,
+                    of: None,
+                });
             }
         }
     }
@@ -200,14 +240,17 @@ fn insert(table: &TableManifest) -> String {
     )
 }
 
+/// What a column holds, and whether it takes a value as it comes instead of making it its own.
+type Held = (Kind, bool);
+
 /// What the target's columns hold.
-fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Kind>, SampleError> {
+fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Held>, SampleError> {
     let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
     let kind = |column: &String| {
         let declared =
             transaction.query_row(query, [&table.name, column], |row| row.get::<_, String>(0));
         match declared {
-            Ok(declared) => Ok(Kind::read(&declared)),
+            Ok(declared) => Ok((Kind::read(&declared), typed::is_loose(&declared))),
             Err(rusqlite::Error::QueryReturnedNoRows) => Err(SampleError::Target(format!(
                 "`{}` of the target has no column `{column}`",
                 table.name
@@ -219,21 +262,17 @@ fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Kin
 }
 
 /// A value as the column keeps it: bytes as bytes, truth as a number; what is a number by its column becomes one there.
-fn value(text: Option<&str>, kind: &Kind) -> Value {
+fn value(text: Option<&str>, (kind, is_loose): &Held) -> Value {
     let Some(text) = text else { return Value::Null };
     match (kind, text) {
         (Kind::Boolean, "t" | "true") => Value::Integer(1),
         (Kind::Boolean, "f" | "false") => Value::Integer(0),
-        _ => match text.strip_prefix("\\x").and_then(bytes) {
-            Some(bytes) if *kind == Kind::Bytes => Value::Blob(bytes),
-            _ => Value::Text(text.to_owned()),
-        },
+        // An affinity makes no number of these.
+        (Kind::Real, "Infinity" | "inf") => Value::Real(f64::INFINITY),
+        (Kind::Real, "-Infinity" | "-inf") => Value::Real(f64::NEG_INFINITY),
+        _ if *is_loose => typed::value(text),
+        _ => typed::bytes(text)
+            .filter(|_| *kind == Kind::Bytes)
+            .map_or_else(|| Value::Text(text.to_owned()), Value::Blob),
     }
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }

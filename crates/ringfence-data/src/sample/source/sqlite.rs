@@ -22,10 +22,7 @@ ORDER BY name";
 
 impl Sqlite {
     pub(super) fn open(target: &Target) -> Result<Self, SampleError> {
-        let connection = sqlite::Sqlite::open(target)?.reader()?;
-        // The first question after this takes the snapshot.
-        let begin = connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
-        begin.map_err(|error| refused(&error))?;
+        let connection = sqlite::Sqlite::open(target)?.snapshot()?;
         Ok(Self { connection })
     }
 
@@ -87,6 +84,14 @@ impl Sqlite {
             column.default |= matches!(column.kind, Kind::Integer(_));
         }
         Ok((columns, key.into_iter().map(|(_, name)| name).collect()))
+    }
+
+    fn is_loose(&self, table: &str, column: &str) -> rusqlite::Result<bool> {
+        let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
+        let declared: String = self
+            .connection
+            .query_row(query, [table, column], |row| row.get(0))?;
+        Ok(sqlite::typed::is_loose(&declared))
     }
 
     fn unique(&self, table: &str) -> rusqlite::Result<Vec<Vec<String>>> {
@@ -200,9 +205,12 @@ impl Source for Sqlite {
         columns: &[String],
         row: &mut Row<'_>,
     ) -> Result<(), SampleError> {
+        let loose = by.iter().map(|name| self.is_loose(&table.name, name));
+        let loose: rusqlite::Result<Vec<bool>> = loose.collect();
+        let loose = loose.map_err(|error| refused(&error))?;
         let matching: Vec<String> = by
             .iter()
-            .map(|name| format!("{} = ?", quoted(name)))
+            .map(|name| format!("{} IN (?, ?)", quoted(name)))
             .collect();
         let query = format!(
             "SELECT {} FROM {} WHERE {}",
@@ -215,8 +223,15 @@ impl Source for Sqlite {
             .prepare(&query)
             .map_err(|error| refused(&error))?;
         for key in keys {
-            // A column's affinity turns the text of a number into the number.
-            let parts = key.iter().map(|part| &**part);
+            // A column's affinity turns the text of a number into the number; where it has none, both are looked for.
+            let parts = key.iter().zip(&loose).flat_map(|(part, is_loose)| {
+                let text = rusqlite::types::Value::Text(part.to_string());
+                let other = match is_loose {
+                    true => sqlite::typed::value(part),
+                    false => rusqlite::types::Value::Null,
+                };
+                [text, other]
+            });
             let mut rows = statement
                 .query(params_from_iter(parts))
                 .map_err(|error| refused(&error))?;
