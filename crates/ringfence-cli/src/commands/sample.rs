@@ -10,6 +10,7 @@ use ringfence_data::address::Target;
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::source::{self, Source};
 use ringfence_data::sample::{self, SampleError};
+use ringfence_data::store::StoreError;
 use ringfence_mask::key::Key;
 use ringfence_mask::rule::Rules;
 use ringfence_model::environment::Environment;
@@ -191,6 +192,14 @@ impl Above {
     }
 
     fn failed(&self, error: SampleError) -> Failure {
+        if let SampleError::Store(StoreError::Refused(_)) = error {
+            let (name, environment) = (&self.resource.name, &self.desk.environment.name);
+            let message = format!("`{name}` of `{environment}` cannot be read whole");
+            return Failure::error(exit::FAULT, message)
+                .caused_by(error)
+                .hint("let the role of its address read every table that travels, and each of its rows")
+                .into();
+        }
         failed(&self.resource, &self.desk.environment, error)
     }
 }

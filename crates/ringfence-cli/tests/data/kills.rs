@@ -154,7 +154,10 @@ fn a_load_that_is_killed_leaves_a_database_as_it_was() {
     };
     let whole = duration(&world, &words, empty);
     let complete = state();
-    assert!(complete.contains(" t|") && !complete.contains("|1|"), "{complete}");
+    assert!(
+        complete.contains(" t|") && !complete.contains("|1|"),
+        "{complete}"
+    );
     empty();
     let before = state();
     // What was written and taken back again still takes room.

@@ -12,6 +12,7 @@
 
 mod canary;
 mod guards;
+mod hostile;
 mod kills;
 mod markers;
 mod matrix;

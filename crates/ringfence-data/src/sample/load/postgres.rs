@@ -120,7 +120,8 @@ fn dependents(
     names: &[String],
 ) -> Result<Vec<String>, SampleError> {
     let query = "\
-WITH RECURSIVE given AS (SELECT name::regclass::oid AS oid FROM pg_catalog.unnest($1::text[]) name),
+WITH RECURSIVE given AS (SELECT name::regclass::oid AS oid FROM pg_catalog.unnest($1::text[]) name
+        UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN given ON i.inhparent = given.oid),
     found AS (SELECT oid FROM given UNION SELECT f.conrelid FROM pg_catalog.pg_constraint f JOIN found ON f.confrelid = found.oid WHERE f.contype = 'f')
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM found JOIN pg_catalog.pg_class c USING (oid)
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE found.oid NOT IN (SELECT given.oid FROM given)";
