@@ -9,6 +9,7 @@
 pub mod artifact;
 pub mod choice;
 pub mod create;
+mod cut;
 pub mod load;
 pub(crate) mod quiet;
 pub mod source;
@@ -61,6 +62,8 @@ pub struct TableManifest {
     pub key: Vec<String>,
     /// How many rows; 0 in an artifact's first line.
     pub rows: u64,
+    /// In how many of them a reference was cut, because what it points to does not travel; 0 in an artifact's first line.
+    pub cut: u64,
 }
 
 /// How far the work is.

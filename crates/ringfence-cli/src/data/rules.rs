@@ -83,6 +83,8 @@ impl Reading<'_> {
         };
         let along = entry.along.iter().filter_map(|along| self.read(along));
         let along = along.collect();
+        let links = entry.links.iter().filter_map(|link| self.read(link));
+        let links = links.collect();
         let mut columns = std::collections::BTreeMap::new();
         for (name, rule) in &entry.columns {
             if let Some(rule) = self.read(rule) {
@@ -93,6 +95,7 @@ impl Reading<'_> {
             rows,
             filter: entry.filter.as_ref().map(|filter| filter.value.clone()),
             along,
+            links,
             cut: references(&entry.cut),
             follow: references(&entry.follow),
             columns,

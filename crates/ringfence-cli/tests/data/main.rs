@@ -14,6 +14,7 @@ mod canary;
 mod guards;
 mod hostile;
 mod kills;
+mod links;
 mod markers;
 mod matrix;
 mod samples;

@@ -57,7 +57,7 @@ impl<W: Write> Writer<W> {
         self.put()
     }
 
-    /// Writes a row; `None` is null.
+    /// Writes a row; `None` is null. `is_cut` says that a reference of it was cut.
     ///
     /// # Errors
     ///
@@ -65,6 +65,7 @@ impl<W: Write> Writer<W> {
     pub fn row<'a>(
         &mut self,
         cells: impl Iterator<Item = Option<&'a str>>,
+        is_cut: bool,
     ) -> Result<(), SampleError> {
         self.line.clear();
         for (place, cell) in cells.enumerate() {
@@ -84,6 +85,7 @@ impl<W: Write> Writer<W> {
         self.line.push(b'\n');
         if let Some(table) = self.manifest.tables.get_mut(self.table) {
             table.rows += 1;
+            table.cut += u64::from(is_cut);
         }
         self.put()
     }
@@ -307,7 +309,7 @@ mod tests {
         let mut writer = Writer::new(Vec::new(), manifest).unwrap();
         writer.table(0).unwrap();
         for row in rows {
-            writer.row(row.iter().copied()).unwrap();
+            writer.row(row.iter().copied(), false).unwrap();
         }
         writer.finish().unwrap().1
     }

@@ -14,7 +14,8 @@ use super::source::{Key, Scan, Source};
 use super::{Progress, SampleError, Step, Work};
 pub use layout::identity;
 pub(crate) use layout::text;
-use layout::{Canonical, Layout, Seen, canonical, kinds};
+pub(super) use layout::{Canonical, Pointer, canonical, kinds};
+use layout::{Layout, Seen};
 
 /// The rows of one table that travel.
 #[derive(Default)]
@@ -23,6 +24,14 @@ pub struct Chosen {
     pub is_whole: bool,
     /// The keys of those that do, by their canonical bytes, as the store wrote them.
     pub keys: BTreeMap<Box<[u8]>, Key>,
+}
+
+/// What was found.
+pub struct Found<'a> {
+    /// The rows of every table.
+    pub rows: HashMap<&'a str, Chosen>,
+    /// Of what links point to, by table and columns: what is there.
+    pub(super) linked: BTreeMap<Pointed<'a>, BTreeSet<Canonical>>,
 }
 
 /// Finds the rows of every table, by a key that ranks them; every row that is looked at is told.
@@ -35,7 +44,7 @@ pub fn choose<'a>(
     tables: &'a [Table],
     (plan, rules): (&'a Plan, &'a Rules),
     (secret, progress): (&'a Secret, &mut Progress<'_>),
-) -> Result<HashMap<&'a str, Chosen>, SampleError> {
+) -> Result<Found<'a>, SampleError> {
     let mut edges: HashMap<&str, Vec<&Edge>> = HashMap::new();
     for edge in plan.edges.iter().filter(|edge| edge.is_followed()) {
         edges.entry(&edge.child).or_default().push(edge);
@@ -47,6 +56,7 @@ pub fn choose<'a>(
         chosen: HashMap::new(),
         wanted: BTreeMap::new(),
         asked: BTreeMap::new(),
+        linked: BTreeMap::new(),
     };
     let choice = Choice {
         source,
@@ -72,7 +82,7 @@ struct Choice<'a, 's, 'p> {
 }
 
 /// What is pointed to: a table, and the columns that are.
-type Pointed<'a> = (&'a str, &'a [String]);
+pub(super) type Pointed<'a> = (&'a str, &'a [String]);
 
 struct State<'a> {
     tables: HashMap<&'a str, &'a Table>,
@@ -83,10 +93,12 @@ struct State<'a> {
     wanted: BTreeMap<Pointed<'a>, BTreeMap<Canonical, Key>>,
     /// Rows that were looked for by other columns than their identity.
     asked: BTreeMap<Pointed<'a>, BTreeSet<Canonical>>,
+    /// What links point to, whether it is there or not: the schema does not say so.
+    linked: BTreeMap<Pointed<'a>, BTreeMap<Canonical, Key>>,
 }
 
 impl<'a> Choice<'a, '_, '_> {
-    fn run(mut self) -> Result<HashMap<&'a str, Chosen>, SampleError> {
+    fn run(mut self) -> Result<Found<'a>, SampleError> {
         for table in &self.plan.tables {
             self.state.chosen.entry(&table.name).or_default();
         }
@@ -101,7 +113,32 @@ impl<'a> Choice<'a, '_, '_> {
         while let Some((pointed, keys)) = self.next_wanted() {
             self.fetch(pointed, keys)?;
         }
-        Ok(self.state.chosen)
+        let mut linked = BTreeMap::new();
+        for (pointed, keys) in std::mem::take(&mut self.state.linked) {
+            linked.insert(pointed, self.there(pointed, &keys)?);
+        }
+        Ok(Found {
+            rows: self.state.chosen,
+            linked,
+        })
+    }
+
+    /// Those of the keys that rows have.
+    fn there(
+        &mut self,
+        (name, columns): Pointed<'a>,
+        keys: &BTreeMap<Canonical, Key>,
+    ) -> Result<BTreeSet<Canonical>, SampleError> {
+        let table = self.state.table(name)?;
+        let kinds = kinds(table, columns)?;
+        let keys: Vec<&Key> = keys.values().collect();
+        let mut there = BTreeSet::new();
+        let by = (columns, keys.as_slice());
+        self.source.fetch(table, by, columns, &mut |values| {
+            there.insert(canonical(values.iter().copied().zip(&kinds)));
+            Ok(())
+        })?;
+        Ok(there)
     }
 
     /// The rows that a table's own rule chooses.
@@ -112,6 +149,9 @@ impl<'a> Choice<'a, '_, '_> {
         let rule = self.rules.table(name);
         if rows == Rows::All && rule.filter.is_none() {
             self.state.chosen.entry(name).or_default().is_whole = true;
+            if !self.state.edges.contains_key(name) {
+                return Ok(());
+            }
         }
         let chooser = Chooser::new(self.secret, name);
         let mut lowest = match rows {
@@ -278,10 +318,14 @@ impl<'a> State<'a> {
             }
         }
         for (edge, need) in layout.edges().zip(seen.needs) {
+            let pointed = (edge.parent.as_str(), edge.referenced.as_slice());
+            if let (Some((canonical, key)), true) = (&need, edge.is_link()) {
+                let linked = self.linked.entry(pointed).or_default();
+                linked.insert(canonical.clone(), key.clone());
+            }
             let parent = self.chosen.get(edge.parent.as_str());
             let is_there = parent.is_some_and(|chosen| chosen.is_whole);
             if let (Some((canonical, key)), false) = (need, is_there) {
-                let pointed = (edge.parent.as_str(), edge.referenced.as_slice());
                 self.wanted
                     .entry(pointed)
                     .or_default()
@@ -297,7 +341,11 @@ impl<'a> State<'a> {
 
     fn layout(&self, name: &str) -> Result<Layout<'a>, SampleError> {
         let edges = self.edges.get(name).into_iter().flatten().copied();
-        Layout::new(self.table(name)?, edges)
+        let kinds_of = |edge: &'a Edge| {
+            let parent = self.table(&edge.parent)?;
+            Ok((edge, kinds(parent, &edge.referenced)?))
+        };
+        Layout::new(self.table(name)?, edges.map(kinds_of))
     }
 }
 

@@ -11,6 +11,7 @@ use ringfence_mask::schema::{Kind, Table, Value};
 
 use super::artifact::Writer;
 use super::choice::{self, Chosen, identity};
+use super::cut::{Cut, Cuts};
 use super::source::{Key, Scan, Source};
 use super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 
@@ -54,20 +55,20 @@ pub fn create<W: Write>(
     manifest.tables = listed
         .map(|(table, masker)| table_manifest(table, masker, &plan))
         .collect();
-    let chosen = choice::choose(source, &tables, (&plan, rules), (secret, &mut *progress))?;
+    let found = choice::choose(source, &tables, (&plan, rules), (secret, &mut *progress))?;
     let mut writing = Writing {
         writer: Writer::new(output, manifest)?,
         rows: 0,
-        of: in_all(&travelling, &chosen),
+        of: in_all(&travelling, &found.rows),
         progress,
     };
     for (place, (table, masker)) in travelling.iter().zip(maskers).enumerate() {
-        let Some(chosen) = chosen.get(table.name.as_str()) else {
+        let Some(chosen) = found.rows.get(table.name.as_str()) else {
             continue;
         };
         writing.writer.table(place)?;
-        let nulls = cut(&plan, &table.name, &masker);
-        writing.table(source, table, (chosen, masker, &nulls))?;
+        let cuts = Cuts::new((&plan, &tables), (table, &masker), &found)?;
+        writing.table(source, table, (chosen, masker, cuts))?;
     }
     writing.writer.finish()
 }
@@ -95,19 +96,8 @@ fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableMani
         later: later.flat_map(|edge| edge.columns.clone()).collect(),
         key: identity(table).to_vec(),
         rows: 0,
+        cut: 0,
     }
-}
-
-/// Which of the columns that are written become null, because what they point to does not travel.
-fn cut(plan: &Plan, table: &str, masker: &TableMasker) -> Vec<bool> {
-    let mut cut = Vec::new();
-    for edge in plan.edges.iter().filter(|edge| edge.child == table) {
-        if let Treatment::Cut { columns, .. } = &edge.treatment {
-            cut.extend(columns);
-        }
-    }
-    let columns = masker.writes().iter();
-    columns.map(|column| cut.contains(&column)).collect()
 }
 
 struct Writing<'a, 'b, W: Write> {
@@ -122,7 +112,7 @@ impl<W: Write> Writing<'_, '_, W> {
         &mut self,
         source: &mut dyn Source,
         table: &Table,
-        (chosen, mut masker, nulls): (&Chosen, TableMasker, &[bool]),
+        (chosen, mut masker, mut cuts): (&Chosen, TableMasker, Cuts<'_>),
     ) -> Result<(), SampleError> {
         let reads = masker.reads().to_vec();
         let kinds: Vec<Option<Kind>> = masker
@@ -133,7 +123,8 @@ impl<W: Write> Writing<'_, '_, W> {
         let mut masked = MaskedRow::default();
         let mut row = |values: &[Value<'_>]| {
             masker.mask(values, &mut masked)?;
-            self.row(values, &masked, (nulls, &kinds))?;
+            let cut = cuts.of_row(values);
+            self.row(values, &masked, (cut, &kinds))?;
             self.rows += 1;
             (self.progress)(Step {
                 work: Work::Writing,
@@ -160,9 +151,9 @@ impl<W: Write> Writing<'_, '_, W> {
         &mut self,
         values: &[Value<'_>],
         masked: &MaskedRow,
-        (nulls, kinds): (&[bool], &[Option<Kind>]),
+        (cut, kinds): (Cut<'_>, &[Option<Kind>]),
     ) -> Result<(), SampleError> {
-        let cells = masked.cells().zip(nulls).zip(kinds);
+        let cells = masked.cells().zip(cut.columns).zip(kinds);
         let texts: Vec<Option<Box<str>>> = cells
             .map(|((cell, is_cut), kind)| match cell {
                 _ if *is_cut => None,
@@ -176,6 +167,7 @@ impl<W: Write> Writing<'_, '_, W> {
                 Cell::Text(text) => Some(text.into()),
             })
             .collect();
-        self.writer.row(texts.iter().map(Option::as_deref))
+        self.writer
+            .row(texts.iter().map(Option::as_deref), cut.is_lost)
     }
 }

@@ -31,6 +31,18 @@ pub trait Source {
     /// The snapshot's name.
     fn snapshot(&self) -> &str;
 
+    /// The different values of a column, at most so many, as text.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot be asked.
+    fn distinct(
+        &mut self,
+        table: &Table,
+        column: &str,
+        most: u32,
+    ) -> Result<Vec<String>, SampleError>;
+
     /// All rows of a table that a condition lets through, in no order, or in that of its primary key.
     ///
     /// # Errors

@@ -37,6 +37,10 @@ fn table(hash: &mut Sha256, name: &str, rule: &TableRule) {
     along.sort();
     along.dedup();
     all(hash, "along", &along);
+    let mut links: Vec<String> = rule.links.iter().map(ToString::to_string).collect();
+    links.sort();
+    links.dedup();
+    all(hash, "link", &links);
     all(hash, "cut", &references(&rule.cut));
     all(hash, "follow", &references(&rule.follow));
     for (column, rule) in &rule.columns {

@@ -430,6 +430,11 @@ const TABLE: Shape = Shape::Table(&[
         "parents that bring their rows of this table: `users`, `users by owner_id cap 5`",
     ),
     key(
+        "links",
+        TEXTS,
+        "references that the schema does not declare: `author_id to users`, `subject_id to posts when subject_type is Post`",
+    ),
+    key(
         "cut",
         TEXTS,
         "references that become null instead of being followed, by their columns",

@@ -298,6 +298,7 @@ fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
         rows: table.and_then(|table| table.get("rows")).and_then(scalar),
         filter: table.and_then(|table| text(table, "where")),
         along: list("along"),
+        links: list("links"),
         cut: list("cut"),
         follow: list("follow"),
         columns: columns.filter_map(column).collect(),

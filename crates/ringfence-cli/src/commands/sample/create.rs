@@ -85,10 +85,19 @@ pub(super) fn told(manifest: &Manifest) -> String {
     let rows: Vec<Vec<String>> = manifest
         .tables
         .iter()
-        .map(|table| vec![table.name.clone(), format!("{} rows", table.rows)])
+        .map(|table| {
+            let cut = match table.cut {
+                0 => String::new(),
+                cut => format!("{cut} of them with a reference cut"),
+            };
+            vec![table.name.clone(), format!("{} rows", table.rows), cut]
+        })
         .collect();
     let lines = crate::output::columns(&rows);
-    let mut text: String = lines.iter().map(|cells| cells.join("  ") + "\n").collect();
+    let mut text: String = lines
+        .iter()
+        .map(|cells| cells.join("  ").trim_end().to_owned() + "\n")
+        .collect();
     text.push_str(&format!("digest {}\n", manifest.digest));
     text
 }

@@ -176,6 +176,22 @@ impl Source for Postgres {
         &self.snapshot
     }
 
+    fn distinct(
+        &mut self,
+        table: &Table,
+        column: &str,
+        most: u32,
+    ) -> Result<Vec<String>, SampleError> {
+        let column = quoted_whole(column);
+        let query = format!(
+            "SELECT DISTINCT {column}::text FROM {} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {most}",
+            self.from(table)
+        );
+        let rows = self.connection.client().query(&query, &[]);
+        let rows = rows.map_err(|error| refused(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     fn scan(&mut self, scan: &Scan<'_>, row: &mut Row<'_>) -> Result<(), SampleError> {
         let filter = scan
             .filter

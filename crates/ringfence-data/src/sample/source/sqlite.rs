@@ -173,6 +173,24 @@ impl Source for Sqlite {
         ""
     }
 
+    fn distinct(
+        &mut self,
+        table: &Table,
+        column: &str,
+        most: u32,
+    ) -> Result<Vec<String>, SampleError> {
+        let column = quoted(column);
+        let query = format!(
+            "SELECT DISTINCT CAST({column} AS TEXT) FROM {} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {most}",
+            quoted(&table.name)
+        );
+        let values = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = self.connection.prepare(&query)?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        values().map_err(|error| refused(&error).into())
+    }
+
     fn scan(&mut self, scan: &Scan<'_>, row: &mut Row<'_>) -> Result<(), SampleError> {
         let filter = scan
             .filter
