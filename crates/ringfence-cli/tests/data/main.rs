@@ -17,6 +17,7 @@ mod kills;
 mod links;
 mod markers;
 mod matrix;
+mod meter;
 mod samples;
 mod servers;
 mod vectors;
