@@ -102,6 +102,7 @@ UPDATE posts SET best = id";
 
 /// A table that others inherit from, one with a dot in its name, names of every kind, and values at the ends of their types.
 #[test]
+#[expect(clippy::too_many_lines, reason = "mostly SQL")]
 fn odd_tables_travel_as_they_are() {
     if !has("postgres") {
         return;
@@ -373,6 +374,7 @@ fn a_sample_is_of_one_moment() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "mostly SQL")]
 fn odd_files_travel_as_they_are() {
     const SCHEMA: &str = r#"
 CREATE TABLE loose (id PRIMARY KEY, a, b BLOB);

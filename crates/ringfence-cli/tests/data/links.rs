@@ -201,6 +201,7 @@ fn links_are_followed_and_what_points_to_nothing_is_cut() {
 
 /// Children come along with what they point to, a table whose rows all travel is looked at as well, and links are suggested.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn links_bring_rows_along_and_are_suggested() {
     if !has("postgres") {
         return;

@@ -123,10 +123,12 @@ fn peak(world: &World, words: &[&str]) -> u64 {
         .unwrap()
 }
 
+/// By how many KiB the peak may differ: what a connection and the store's own cache take.
+const MOST: u64 = 6 << 10;
+
 /// The same sample out of ten times as many rows, and ten times as many rows loaded: what is held are keys of chosen rows, never rows.
 #[test]
 fn memory_does_not_grow_with_rows() {
-    const MOST: u64 = 6 << 10;
     if !has("python3") {
         return;
     }
@@ -191,35 +193,36 @@ fn memory_does_not_grow_with_rows() {
             "{what}: {few} KiB of 20,000 rows, {many} KiB of 200,000"
         );
     }
-    if !has("postgres") {
+}
+
+#[test]
+fn memory_does_not_grow_with_the_rows_of_a_database() {
+    if !has("python3") || !has("postgres") {
         return;
     }
     let cluster = Cluster::shared();
-    let mut peaks: Vec<[u64; 2]> = Vec::new();
-    for scale in [140, 1400] {
+    let [few, many] = [140, 1400].map(|scale| {
         let name = format!("memory{scale}");
         let (prod, dev) = filled(cluster, &name, scale);
         let world = shop(&prod, &dev);
         mark(&world, "dev");
         let fraction = format!("{}", 14.0 / f64::from(scale));
-        let make = peak(
-            &world,
-            &[
-                "sample",
-                "create",
-                "dev",
-                "--fraction",
-                &fraction,
-                "--out",
-                "x",
-            ],
-        );
-        let load = peak(&world, &["sample", "load", "dev", "x"]);
-        peaks.push([make, load]);
-    }
-    eprintln!("KiB at 20,000 and 200,000 rows of PostgreSQL (made, loaded): {peaks:?}");
-    for place in 0..2 {
-        let (few, many) = (peaks[0][place], peaks[1][place]);
+        let create = [
+            "sample",
+            "create",
+            "dev",
+            "--fraction",
+            &fraction,
+            "--out",
+            "x",
+        ];
+        [
+            peak(&world, &create),
+            peak(&world, &["sample", "load", "dev", "x"]),
+        ]
+    });
+    eprintln!("KiB at 20,000 and 200,000 rows of PostgreSQL (made, loaded): {few:?}, {many:?}");
+    for (few, many) in few.into_iter().zip(many) {
         assert!(
             many < few + MOST,
             "{few} KiB of 20,000 rows, {many} KiB of 200,000"
