@@ -6,7 +6,7 @@ mod sqlite;
 use std::io::BufRead;
 use std::time::Duration;
 
-use super::{Manifest, Progress, SampleError};
+use super::{Manifest, Progress, SampleError, TableManifest};
 use crate::address::{Kind, Target};
 use crate::store::StoreError;
 use crate::vectors::{Embedder, Index, Remade};
@@ -47,6 +47,26 @@ pub fn load(
         Kind::Redis | Kind::Qdrant | Kind::Http => {
             Err(StoreError::NotWritable("only tables can be loaded".to_owned()).into())
         }
+    }
+}
+
+/// Refuses an artifact that would write where no sample comes from: into the marker, or what the store keeps for itself.
+fn only_tables(manifest: &Manifest) -> Result<(), SampleError> {
+    let is_kept = |table: &TableManifest| {
+        let name = table.name.to_ascii_lowercase();
+        let schemas = [
+            "ringfence.",
+            "pg_catalog.",
+            "information_schema.",
+            "pg_toast.",
+        ];
+        schemas.iter().any(|schema| name.starts_with(schema))
+            || name == "ringfence_marker"
+            || name.starts_with("sqlite_")
+    };
+    match manifest.tables.iter().any(is_kept) {
+        false => Ok(()),
+        true => Err(SampleError::Artifact("it names a table that no sample has")),
     }
 }
 

@@ -10,7 +10,7 @@ use postgres::{CopyInWriter, Transaction};
 use super::super::artifact::{Part, Reader};
 use super::super::quiet::silence;
 use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
-use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
+use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors, only_tables};
 use crate::address::Target;
 use crate::store::StoreError;
 use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
@@ -24,6 +24,7 @@ pub(super) fn load(
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
+    only_tables(&begun)?;
     let mut store = Postgres::open(target, patience)?;
     let mut transaction = store.client().transaction().map_err(lost)?;
     prepare(&mut transaction, &begun, present)?;

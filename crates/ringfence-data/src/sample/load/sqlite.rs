@@ -9,7 +9,7 @@ use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params_f
 use super::super::artifact::{Fields, Part, Reader};
 use super::super::quiet::silence_file;
 use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
-use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors};
+use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors, only_tables};
 use crate::address::Target;
 use crate::store::sqlite::{Sqlite, quoted, refused, typed};
 use crate::vectors::{self, Embedder, Remade};
@@ -21,6 +21,7 @@ pub(super) fn load(
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
+    only_tables(&begun)?;
     let mut connection = Sqlite::open(target)?.writer()?;
     let mut transaction = begin(&mut connection).map_err(lost)?;
     prepare(&transaction, &begun, present)?;
