@@ -116,6 +116,11 @@ pub enum SampleError {
     /// The artifact is none, or was changed or cut off.
     #[error("it is no whole artifact: {0}")]
     Artifact(&'static str),
+    /// Rows that cannot be told apart.
+    #[error(
+        "`{0}` has rows without a key, by which they would be found again: let `all` of them travel, without `where`, or `none`"
+    )]
+    NoKey(String),
     /// A row that is too large to be carried.
     #[error("a row of `{0}` takes more than {most} MiB; leave its large column without a rule", most = artifact::LONGEST >> 20)]
     Large(String),

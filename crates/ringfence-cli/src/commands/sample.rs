@@ -214,7 +214,10 @@ pub(super) fn failed(
     let message = format!("`{name}` of `{}` was left as it is", environment.name);
     let (code, hint) = match &error {
         SampleError::Store(error) => return desk::failed(resource, environment, error),
-        SampleError::Cover(_) | SampleError::Plan(_) | SampleError::Mask(_) => (
+        SampleError::Cover(_)
+        | SampleError::Plan(_)
+        | SampleError::NoKey(_)
+        | SampleError::Mask(_) => (
             exit::REFUSED,
             format!(
                 "say it under `[resources.{name}.tables]` in ringfence.toml; `ringfence sample plan` shows what is missing"

@@ -524,3 +524,64 @@ fn a_row_that_is_too_large_is_refused() {
     );
     assert!(!world.path("x").exists());
 }
+
+/// Rows that nothing tells apart travel all or not at all; a reference is known whatever the case of its letters.
+#[test]
+fn rows_without_a_key_and_names_in_any_case() {
+    const SCHEMA: &str = "CREATE TABLE Users (Id INTEGER PRIMARY KEY, n INT);
+        CREATE TABLE keyless (user INT REFERENCES USERS (ID), n INT);
+        CREATE TABLE half (a TEXT UNIQUE, user INT REFERENCES users)";
+    let world = ruled(
+        "sqlite:prod.db",
+        "sqlite:dev.db",
+        "[resources.db.tables.Users]\nrows = \"sample\"\ncolumns = { Id = \"keep\", n = \"keep\" }
+[resources.db.tables.keyless]\nrows = \"all\"\ncolumns = { user = \"keep\", n = \"keep\" }
+[resources.db.tables.half]\ncolumns = { a = \"keep\", user = \"keep\" }\n",
+    );
+    sqlite(
+        &world,
+        "prod.db",
+        &format!(
+            "{SCHEMA}; INSERT INTO Users SELECT value, 1 FROM generate_series(1, 100); INSERT INTO keyless SELECT value / 50 + 1, 1 FROM generate_series(0, 99); INSERT INTO half VALUES ('a', 7), (NULL, 8), (NULL, 9)"
+        ),
+    );
+    sqlite(&world, "dev.db", SCHEMA);
+    mark(&world, "dev");
+    let plan = fine(&world, &["sample", "plan", "dev"]);
+    assert!(
+        plan.stdout.contains("keyless.user → Users  followed"),
+        "{plan:?}"
+    );
+    fine(&world, &["sample", "dev"]);
+    let counts = "SELECT (SELECT count(*) FROM keyless), (SELECT count(*) FROM Users WHERE Id < 3)";
+    assert_eq!(sqlite(&world, "dev.db", counts), "100|2");
+    for (part, other, table) in [
+        (
+            "[resources.db.tables.keyless]\nrows = \"all\"",
+            "[resources.db.tables.keyless]\nrows = \"all\"\nwhere = \"n = 1\"",
+            "keyless",
+        ),
+        (
+            "[resources.db.tables.keyless]\nrows = \"all\"",
+            "[resources.db.tables.keyless]\nalong = [\"Users\"]",
+            "keyless",
+        ),
+        (
+            "[resources.db.tables.half]",
+            "[resources.db.tables.half]\nrows = \"all\"\nwhere = \"user > 1\"",
+            "half",
+        ),
+    ] {
+        let manifest = world.read("ringfence.toml");
+        world.write("ringfence.toml", manifest.replace(part, other));
+        let outcome = world.ringfence(&["sample", "create", "dev", "--out", "x"]);
+        assert_eq!(outcome.code, Some(78), "{other}: {outcome:?}");
+        assert!(
+            outcome
+                .stderr
+                .contains(&format!("`{table}` has rows without a key")),
+            "{other}: {outcome:?}"
+        );
+        world.write("ringfence.toml", manifest);
+    }
+}

@@ -104,10 +104,12 @@ impl<'a> Choice<'a, '_, '_> {
         }
         for table in &self.plan.tables {
             self.of_themselves(&table.name, table.rows)?;
+            self.has_keys(&table.name)?;
         }
         for place in &self.plan.along {
             if let Some(edge) = self.plan.edges.get(*place) {
                 self.along(edge)?;
+                self.has_keys(&edge.child)?;
             }
         }
         while let Some((pointed, keys)) = self.next_wanted() {
@@ -139,6 +141,16 @@ impl<'a> Choice<'a, '_, '_> {
             Ok(())
         })?;
         Ok(there)
+    }
+
+    /// Refuses where a row was chosen that has no key: its canonical bytes are none.
+    fn has_keys(&self, name: &str) -> Result<(), SampleError> {
+        let none: &[u8] = &[];
+        let chosen = self.state.chosen.get(name);
+        match chosen.is_some_and(|chosen| chosen.keys.contains_key(none)) {
+            true => Err(SampleError::NoKey(name.to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// The rows that a table's own rule chooses.

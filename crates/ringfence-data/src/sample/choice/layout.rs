@@ -113,14 +113,17 @@ pub(super) struct Seen {
     pub(super) needs: Vec<Option<Named>>,
 }
 
-/// The columns by which rows of a table are told apart: its primary key, else the first set of columns that is unique.
+/// The columns by which rows of a table are told apart: its primary key, else the first set of columns that is unique, rather one
+/// whose columns must have values.
 #[must_use]
 pub fn identity(table: &Table) -> &[String] {
-    if table.primary_key.is_empty() {
-        table.unique.first().map_or(&[], Vec::as_slice)
-    } else {
-        &table.primary_key
+    if !table.primary_key.is_empty() {
+        return &table.primary_key;
     }
+    let must = |name: &String| table.column(name).is_some_and(|column| !column.nullable);
+    let mut sets = table.unique.iter();
+    let set = sets.find(|set| set.iter().all(must));
+    set.or(table.unique.first()).map_or(&[], Vec::as_slice)
 }
 
 /// The kinds of columns.

@@ -30,7 +30,10 @@ impl Sqlite {
         let mut statement = self.connection.prepare(TABLES)?;
         let names: rusqlite::Result<Vec<String>> =
             statement.query_map([], |row| row.get(0))?.collect();
-        names?.into_iter().map(|name| self.table(name)).collect()
+        let tables = names?.into_iter().map(|name| self.table(name));
+        let mut tables: Vec<Table> = tables.collect::<rusqlite::Result<_>>()?;
+        spell(&mut tables);
+        Ok(tables)
     }
 
     fn table(&self, name: String) -> rusqlite::Result<Table> {
@@ -127,12 +130,45 @@ impl Sqlite {
         }
         let mut references: Vec<ForeignKey> = references.into_values().collect();
         for reference in &mut references {
-            // Names of tables differ in case alone only by mistake, and a reference without columns means the primary key.
+            // A reference without columns means the primary key.
             if reference.referenced.is_empty() {
                 reference.referenced = self.columns(&reference.parent)?.1;
             }
         }
         Ok(references)
+    }
+}
+
+/// SQLite takes names for the same whatever their case; a reference is given the spelling of what it points to.
+fn spell(tables: &mut [Table]) {
+    let known: Vec<(String, Vec<String>)> = tables
+        .iter()
+        .map(|table| {
+            let columns = table.columns.iter().map(|column| column.name.clone());
+            (table.name.clone(), columns.collect())
+        })
+        .collect();
+    let as_in = |names: &[String], name: &mut String| {
+        let own = names.iter().find(|own| own.eq_ignore_ascii_case(name));
+        if let Some(own) = own {
+            name.clone_from(own);
+        }
+    };
+    let columns_of = |name: &str| {
+        let table = known.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        table.map_or(&[][..], |(_, columns)| columns)
+    };
+    let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).collect();
+    for table in tables {
+        for reference in &mut table.foreign_keys {
+            as_in(&names, &mut reference.parent);
+            for column in &mut reference.columns {
+                as_in(columns_of(&table.name), column);
+            }
+            for column in &mut reference.referenced {
+                as_in(columns_of(&reference.parent), column);
+            }
+        }
     }
 }
 
