@@ -458,10 +458,28 @@ columns = { select = "keep", "größe" = "keep" }
 
     // Masked where they are: rows without a number, and rows whose number another column hides.
     mark(&world, "prod");
-    sqlite(&world, "prod.db", "DROP TABLE words");
     std::fs::remove_file(world.path("dev.db")).unwrap();
     std::fs::copy(world.path("prod.db"), world.path("dev.db")).unwrap();
-    let outcome = fine(&world, &["scrub", "dev", "--mask", "--yes", "dev"]);
+    // An index of words holds what it was made of.
+    let words = ["scrub", "dev", "--mask", "--yes", "dev"];
+    let outcome = world.ringfence(&words);
+    assert!(
+        outcome.code == Some(70) && outcome.stderr.contains("`words` is an index"),
+        "{outcome:?}"
+    );
+    let manifest = world.read("ringfence.toml");
+    world.write(
+        "ringfence.toml",
+        manifest.replace("drop = [\"told\"]", "drop = [\"told\", \"words\"]"),
+    );
+    // Somebody who still reads what was there keeps it from being called scrubbed.
+    sqlite(&world, "dev.db", "PRAGMA journal_mode = WAL");
+    let reading = reader_of_a_file(&world);
+    let outcome = world.ringfence(&words);
+    assert!(outcome.code == Some(70), "{outcome:?}");
+    drop(reading);
+    let outcome = fine(&world, &words);
+    sqlite(&world, "dev.db", "PRAGMA journal_mode = DELETE");
     assert!(
         outcome.stdout.contains("paired  50 rows masked")
             && outcome.stdout.contains("hiding  50 rows masked"),
@@ -471,6 +489,31 @@ columns = { select = "keep", "größe" = "keep" }
     assert_eq!(sqlite(&world, "dev.db", counts), "50|50|0");
     let bytes = std::fs::read(world.path("dev.db")).unwrap();
     assert!(!bytes.windows(6).any(|part| part == b"canary"));
+}
+
+/// A program that reads a file and does not come to an end.
+struct Reading(std::process::Child);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn reader_of_a_file(world: &World) -> Reading {
+    let mut shell = world.any_command("sqlite3");
+    shell
+        .arg("dev.db")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    let input = child.stdin.as_mut().unwrap();
+    std::io::Write::write_all(input, b"BEGIN; SELECT 'begun', count(*) FROM hiding;\n").unwrap();
+    let mut begun = [0; 5];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut begun).unwrap();
+    assert_eq!(&begun, b"begun");
+    Reading(child)
 }
 
 /// Making room takes nothing else along: not what points here, and goes when that goes.
@@ -584,4 +627,75 @@ fn rows_without_a_key_and_names_in_any_case() {
         );
         world.write("ringfence.toml", manifest);
     }
+}
+
+/// What was made of rows that are masked or gone holds them no more: materialized views, statistics of partitions.
+#[test]
+fn nothing_that_was_made_of_rows_keeps_them() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let prod = cluster.database("made_prod");
+    cluster.sql(
+        "made_prod",
+        "CREATE TABLE people (id int PRIMARY KEY, email text, boss int REFERENCES people); INSERT INTO people SELECT g, 'canary' || g, NULL FROM generate_series(1, 9) g;
+         CREATE TABLE outbox (id int, body text) PARTITION BY RANGE (id); CREATE TABLE early PARTITION OF outbox FOR VALUES FROM (0) TO (100); INSERT INTO outbox SELECT g, 'canary' || g % 3 FROM generate_series(1, 90) g;
+         CREATE TABLE sessions (id int, token text) PARTITION BY RANGE (id); CREATE TABLE first PARTITION OF sessions FOR VALUES FROM (0) TO (100); INSERT INTO sessions SELECT g, 'canary' || g % 3 FROM generate_series(1, 90) g;
+         CREATE VIEW mails AS SELECT email FROM people;
+         CREATE MATERIALIZED VIEW known AS SELECT email FROM mails; CREATE MATERIALIZED VIEW counted AS SELECT email, count(*) FROM known GROUP BY 1;
+         CREATE MATERIALIZED VIEW sent AS SELECT body FROM outbox WHERE id < 50; CREATE MATERIALIZED VIEW of_early AS SELECT body FROM early;
+         ANALYZE first; ANALYZE sent; ANALYZE known",
+    );
+    let world = ruled(
+        &prod,
+        &cluster.url("made_dev"),
+        &format!("drop = [\"outbox\", \"sessions\"]\n{PEOPLE}"),
+    );
+    mark(&world, "prod");
+    cluster.sql("postgres", "CREATE DATABASE made_dev TEMPLATE made_prod");
+    let held = "SELECT (SELECT count(*) FROM known WHERE email LIKE 'canary%'), (SELECT count(*) FROM counted WHERE email LIKE 'canary%'), (SELECT count(*) FROM sent), (SELECT count(*) FROM of_early),
+        (SELECT count(*) FROM pg_stats WHERE tablename IN ('first', 'known') AND coalesce(most_common_vals::text, '') || coalesce(histogram_bounds::text, '') LIKE '%canary%')";
+    assert_eq!(cluster.sql("made_dev", held), "9|9|49|90|2");
+    let outcome = fine(&world, &["scrub", "dev", "--mask", "--yes", "dev"]);
+    assert_eq!(cluster.sql("made_dev", held), "0|0|0|0|0", "{outcome:?}");
+    assert_eq!(
+        cluster.sql(
+            "made_dev",
+            "SELECT count(*) FROM counted WHERE email LIKE '%.invalid'"
+        ),
+        "9"
+    );
+    // Of a view that is empty now the statistics stay, and that is said.
+    assert!(
+        outcome
+            .stdout
+            .contains("public.sent  the planner's statistics"),
+        "{outcome:?}"
+    );
+}
+
+/// Emptying a table takes nothing else along that nobody has named.
+#[test]
+fn a_scrub_of_a_file_names_what_else_would_go() {
+    let world = ruled("sqlite:prod.db", "sqlite:dev.db", "drop = [\"outbox\"]\n");
+    sqlite(
+        &world,
+        "prod.db",
+        "CREATE TABLE outbox (id INTEGER PRIMARY KEY); CREATE TABLE attempts (id INT, mail INT REFERENCES Outbox ON DELETE CASCADE); INSERT INTO outbox VALUES (1); INSERT INTO attempts VALUES (1, 1)",
+    );
+    mark(&world, "prod");
+    std::fs::copy(world.path("prod.db"), world.path("dev.db")).unwrap();
+    let words = ["scrub", "dev", "--yes", "dev"];
+    let outcome = world.ringfence(&words);
+    assert!(
+        outcome.code == Some(70) && outcome.stderr.contains("rows of `attempts` would change"),
+        "{outcome:?}"
+    );
+    assert_eq!(
+        sqlite(&world, "dev.db", "SELECT count(*) FROM attempts, outbox"),
+        "1"
+    );
+    sqlite(&world, "dev.db", "DELETE FROM attempts");
+    fine(&world, &words);
 }

@@ -1,8 +1,8 @@
 //! A database: its rows by their places in their files.
 
-use postgres::Transaction;
 use postgres::error::SqlState;
 use postgres::types::ToSql;
+use postgres::{Client, Error, Transaction};
 use ringfence_mask::schema::Value;
 
 use super::mask::Masked;
@@ -17,7 +17,7 @@ use crate::store::postgres::{self as pg, Postgres};
     clippy::needless_pass_by_value,
     reason = "it stands where errors are mapped"
 )]
-fn lost(error: postgres::Error) -> SampleError {
+fn lost(error: Error) -> SampleError {
     let other = error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED);
     match error.as_db_error().filter(|_| other) {
         // Somebody points to what would go.
@@ -62,16 +62,28 @@ pub(super) fn scrub(
         let truncate = format!("TRUNCATE {}", names.join(", "));
         transaction.batch_execute(&truncate).map_err(lost)?;
     }
+    let mut changed: Vec<String> = Vec::new();
     for (table, quoted) in found {
         if !forget(&mut transaction, &quoted)? {
             scrubbed.remembered.push(table.clone());
         }
+        changed.push(quoted);
     }
     for table in masked.iter_mut() {
         let rows = mask(&mut transaction, table, counted)?;
         scrubbed.masked.push((table.table.name.clone(), rows));
+        changed.push(pg::quoted(&table.table.name));
     }
+    let views = refresh(&mut transaction, &changed)?;
     transaction.commit().map_err(lost)?;
+    for view in views {
+        // Of one that is empty now the statistics stay.
+        let analyze = format!("ANALYZE {view}");
+        store.client().batch_execute(&analyze).map_err(lost)?;
+        if is_remembered(store.client(), &view).map_err(lost)? {
+            scrubbed.remembered.push(view);
+        }
+    }
     for table in masked {
         // The rows as they were lie in the table's file, and some of their values in its statistics, until both are written anew.
         let name = pg::quoted(&table.table.name);
@@ -96,15 +108,50 @@ fn begin(transaction: &mut Transaction<'_>) -> Result<(), SampleError> {
     Ok(())
 }
 
+/// The materialized views that hold rows of these tables or of their partitions, those first that others are made of.
+const VIEWS: &str = "\
+WITH RECURSIVE changed AS (SELECT name::regclass::oid AS oid FROM pg_catalog.unnest($1::text[]) name
+        UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN changed ON i.inhparent = changed.oid),
+    made (oid, depth) AS (SELECT oid, 0 FROM changed
+        UNION SELECT w.ev_class, depth + 1 FROM made JOIN pg_catalog.pg_depend d ON d.refobjid = made.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            AND d.classid = 'pg_catalog.pg_rewrite'::regclass JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid WHERE w.ev_class <> made.oid AND depth < 64)
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM made JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' AND c.relispopulated GROUP BY 1 ORDER BY max(depth)";
+
+/// Fills what was made of rows that are no more; gives the views.
+fn refresh(
+    transaction: &mut Transaction<'_>,
+    changed: &[String],
+) -> Result<Vec<String>, SampleError> {
+    let rows = transaction.query(VIEWS, &[&changed]).map_err(lost)?;
+    let views: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for view in &views {
+        let refresh = format!("REFRESH MATERIALIZED VIEW {view}");
+        transaction.batch_execute(&refresh).map_err(lost)?;
+    }
+    Ok(views)
+}
+
+/// Whether the planner has statistics of an empty relation: they are of what was in it.
+fn is_remembered(client: &mut Client, relation: &str) -> Result<bool, Error> {
+    let query = format!(
+        "SELECT NOT EXISTS (SELECT FROM {relation}) AND EXISTS (SELECT FROM pg_catalog.pg_stats s JOIN pg_catalog.pg_class c ON c.oid = $1::text::regclass
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE s.schemaname = n.nspname AND s.tablename = c.relname)"
+    );
+    Ok(client.query_one(&query, &[&relation])?.get(0))
+}
+
 /// Takes the planner's statistics of an emptied table away, which hold values of its rows and outlive them; says whether all are gone.
 ///
 /// Nothing but a superuser may touch them, but a column whose type is set loses its own, even where it had that type before.
 fn forget(transaction: &mut Transaction<'_>, table: &str) -> Result<bool, SampleError> {
+    // Of a table in partitions, each of these has its own.
     let known = "\
-SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_stats s
-    JOIN pg_catalog.pg_class c ON c.oid = $1::text::regclass JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
-WHERE s.schemaname = n.nspname AND s.tablename = c.relname";
+WITH RECURSIVE own AS (SELECT $1::text::regclass::oid AS oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN own ON i.inhparent = own.oid)
+SELECT DISTINCT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM own
+    JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = s.attname ORDER BY 1";
     let mut is_forgotten = true;
     for row in transaction.query(known, &[&table]).map_err(lost)? {
         let (column, kind): (String, String) = (row.get(0), row.get(1));

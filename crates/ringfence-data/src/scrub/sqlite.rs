@@ -37,6 +37,10 @@ pub(super) fn scrub(
     transaction.execute(WRITTEN, [""]).map_err(lost)?;
     let deferred = transaction.pragma_update(None, "defer_foreign_keys", true);
     deferred.map_err(lost)?;
+    nothing_else_goes(&transaction, wanted.drop)?;
+    if wanted.mask.is_some() {
+        no_index_is_left(&transaction, wanted.drop)?;
+    }
     for table in wanted.drop {
         let known =
             "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
@@ -44,6 +48,7 @@ pub(super) fn scrub(
         if is_there.map_err(lost)? {
             let delete = format!("DELETE FROM {}", sqlite::quoted(table));
             let rows = transaction.execute(&delete, []).map_err(lost)?;
+            forget_words(&transaction, table)?;
             scrubbed.emptied.push((table.clone(), rows as u64));
         } else {
             scrubbed.missing.push(table.clone());
@@ -55,8 +60,13 @@ pub(super) fn scrub(
     }
     transaction.commit().map_err(lost)?;
     // Cells that were moved from page to page leave their bytes behind, so every page is written anew; the file stays the same.
-    let anew = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
-    connection.execute_batch(anew).map_err(lost)?;
+    connection.execute_batch("VACUUM").map_err(lost)?;
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_busy = connection.query_row(checkpoint, [], |row| row.get(0));
+    if is_busy.map_err(lost)? {
+        let why = "somebody reads what was there before; end that, and scrub it again".to_owned();
+        return Err(StoreError::Unreachable(why).into());
+    }
     connection
         .execute(WRITTEN, [wanted.environment])
         .map_err(lost)?;
@@ -64,6 +74,67 @@ pub(super) fn scrub(
 }
 
 const WRITTEN: &str = "UPDATE ringfence_marker SET scrubbed = ?1";
+
+/// Refuses where rows of other tables would go with those that are emptied, or lose what they point to: a person names them first.
+fn nothing_else_goes(transaction: &Transaction<'_>, drop: &[String]) -> Result<(), SampleError> {
+    let query = "SELECT m.name, f.\"table\", f.\"from\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+        WHERE m.type = 'table' AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT')";
+    let mut query = transaction.prepare(query).map_err(lost)?;
+    let found = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let found: rusqlite::Result<Vec<(String, String, String)>> = found.map_err(lost)?.collect();
+    let is_named = |name: &str| drop.iter().any(|own| own.eq_ignore_ascii_case(name));
+    for (table, parent, column) in found.map_err(lost)? {
+        if !is_named(&parent) || is_named(&table) {
+            continue;
+        }
+        let (name, column) = (sqlite::quoted(&table), sqlite::quoted(&column));
+        let any = format!("SELECT EXISTS (SELECT 1 FROM {name} WHERE {column} IS NOT NULL)");
+        if transaction
+            .query_row(&any, [], |row| row.get(0))
+            .map_err(lost)?
+        {
+            let why = format!(
+                "rows of `{table}` would change with those of `{parent}`: name that table, too"
+            );
+            return Err(StoreError::Refused(why).into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses where a virtual table stays: an index of words, or of vectors, holds what it was made of, and nobody can mask it.
+fn no_index_is_left(transaction: &Transaction<'_>, drop: &[String]) -> Result<(), SampleError> {
+    let query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'virtual'";
+    let mut query = transaction.prepare(query).map_err(lost)?;
+    let names = query.query_map([], |row| row.get(0)).map_err(lost)?;
+    let names: rusqlite::Result<Vec<String>> = names.collect();
+    let is_named = |name: &String| drop.iter().any(|own| own.eq_ignore_ascii_case(name));
+    match names
+        .map_err(lost)?
+        .into_iter()
+        .find(|name| !is_named(name))
+    {
+        None => Ok(()),
+        Some(name) => {
+            let why = format!(
+                "`{name}` is an index that holds what it was made of: name it under `drop`, and let the program make it anew"
+            );
+            Err(StoreError::Refused(why).into())
+        }
+    }
+}
+
+/// An index of words keeps those of rows that are gone, until it is made again.
+fn forget_words(transaction: &Transaction<'_>, table: &str) -> Result<(), SampleError> {
+    let is_one = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND sql LIKE 'create virtual table%using%fts%'";
+    let is_one = transaction.query_row(is_one, [table], |row| row.get::<_, bool>(0));
+    if is_one.map_err(lost)? {
+        let name = sqlite::quoted(table);
+        let again = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
+        transaction.execute(&again, []).map_err(lost)?;
+    }
+    Ok(())
+}
 
 /// Writes each row's masked columns over the old ones. Their keys are put aside first: a key that is masked itself moves its row.
 fn mask(
