@@ -38,15 +38,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// One moment within each twentieth of `whole`, in no order.
-    fn moments(&mut self, whole: Duration) -> Vec<Duration> {
-        let within = |dice: &mut Self, of: Duration| {
-            let nanoseconds = u64::try_from(of.as_nanos()).unwrap().max(1);
-            Duration::from_nanos(dice.next() % nanoseconds)
-        };
-        let each = whole / KILLS;
-        let mut moments: Vec<Duration> = (0..KILLS)
-            .map(|place| each * place + within(self, each))
+    /// One moment within each twentieth of a duration, in no order, as parts of it.
+    fn moments(&mut self) -> Vec<f64> {
+        let mut moments: Vec<f64> = (0..KILLS)
+            .map(|place| {
+                let within = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+                (f64::from(place) + within) / f64::from(KILLS)
+            })
             .collect();
         for last in (1..moments.len()).rev() {
             let other = usize::try_from(self.next() % (last as u64 + 1)).unwrap();
@@ -56,34 +54,79 @@ impl Dice {
     }
 }
 
-/// How long a command takes: the shorter of two runs, each after `before`.
-fn duration(world: &World, words: &[&str], before: impl Fn()) -> Duration {
-    let run = || {
-        before();
-        let start = Instant::now();
-        fine(world, words);
-        start.elapsed()
-    };
-    run().min(run())
+/// A command that is killed, and how long it takes when it is not.
+struct Victim<'a> {
+    world: &'a World,
+    words: &'a [&'a str],
+    whole: Duration,
 }
 
-/// Kills a command at a moment; whether it was still running.
-fn kill(world: &World, words: &[&str], moment: Duration) -> bool {
-    let mut command = world.command();
-    command
-        .args(words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    std::thread::sleep(moment);
-    // It may have ended already.
-    let _ = child.kill();
-    let status = child.wait().unwrap();
-    assert!(
-        status.signal() == Some(9) || status.success(),
-        "{words:?}: {status}"
-    );
-    status.signal().is_some()
+impl<'a> Victim<'a> {
+    /// The shorter of two runs, each after `before`.
+    fn new(world: &'a World, words: &'a [&'a str], before: impl Fn()) -> Self {
+        let run = || {
+            before();
+            let start = Instant::now();
+            fine(world, words);
+            start.elapsed()
+        };
+        let whole = run().min(run());
+        Self {
+            world,
+            words,
+            whole,
+        }
+    }
+
+    /// Kills it at a part of its duration; whether it was still running. One that ends before that says how long it really takes now.
+    fn kill(&mut self, part: f64) -> bool {
+        let mut command = self.world.command();
+        command
+            .args(self.words)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let moment = self.whole.mul_f64(part);
+        let start = Instant::now();
+        let mut child = command.spawn().unwrap();
+        while start.elapsed() < moment {
+            if child.try_wait().unwrap().is_some() {
+                self.whole = self.whole.min(start.elapsed());
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        // It may have ended already.
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        assert!(
+            status.signal() == Some(9) || status.success(),
+            "{:?}: {status}",
+            self.words
+        );
+        status.signal().is_some()
+    }
+}
+
+/// Kills at [`KILLS`] moments, and again at later ones where a machine has become so much slower meanwhile that none was late enough.
+/// `one` does it at one moment, and says whether it was cut off, and whether while something was being written.
+fn kill_at_random(about: &str, whole: Duration, mut one: impl FnMut(f64) -> (bool, bool)) {
+    let mut dice = Dice::new(about);
+    let (mut cut_off, mut within) = (0, 0);
+    for round in 1..=3 {
+        for moment in dice.moments() {
+            let (was_cut_off, was_within) = one(moment * f64::from(round));
+            cut_off += u32::from(was_cut_off);
+            within += u32::from(was_within);
+        }
+        eprintln!(
+            "{about}: of {} that take {whole:?}, {cut_off} were cut off, {within} while writing",
+            KILLS * round
+        );
+        if cut_off >= 5 && within >= 2 {
+            return;
+        }
+    }
+    panic!("{about}: {cut_off} were cut off, {within} while writing");
 }
 
 /// The server may still be ending what it was asked for last.
@@ -162,7 +205,7 @@ fn a_load_that_is_killed_leaves_a_database_as_it_was() {
             (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D')";
         format!("{counts} {}", cluster.sql("killed_dev", rest))
     };
-    let whole = duration(&world, &words, empty);
+    let mut load = Victim::new(&world, &words, empty);
     let complete = state();
     assert!(
         complete.contains(" t|") && !complete.contains("|1|"),
@@ -172,31 +215,23 @@ fn a_load_that_is_killed_leaves_a_database_as_it_was() {
     let before = state();
     // What was written and taken back again still takes room.
     let taken_back = "SELECT sum(pg_relation_size(oid)) > 0 FROM pg_class WHERE relname IN ('orgs', 'users', 'products', 'orders', 'items', 'returns')";
-    let (mut cut_off, mut within) = (0, 0);
-    for moment in Dice::new("a load into PostgreSQL").moments(whole) {
+    kill_at_random("loads into PostgreSQL", load.whole, |moment| {
         empty();
-        let was_running = kill(&world, &words, moment);
+        let was_running = load.kill(moment);
         settled(cluster, "killed_dev");
         let found = state();
         assert!(
             found == before || found == complete,
-            "at {moment:?} of {whole:?}: half a load: {found}"
+            "at {moment} of {:?}: half a load: {found}",
+            load.whole
         );
-        cut_off += u32::from(found == before);
-        let half = found == before && cluster.sql("killed_dev", taken_back) == "t";
-        within += u32::from(half && was_running);
         assert_eq!(left(&world, &FILES), Vec::<String>::new());
-    }
-    eprintln!(
-        "{cut_off} of {KILLS} loads of {whole:?} were cut off, {within} of them while rows were written"
-    );
-    assert!(
-        cut_off >= 5 && within >= 2,
-        "{cut_off} were cut off, {within} while rows were written"
-    );
+        let half = found == before && cluster.sql("killed_dev", taken_back) == "t";
+        (found == before, half && was_running)
+    });
     // The same file loads afterwards.
     empty();
-    kill(&world, &words, whole / 2);
+    load.kill(0.5);
     settled(cluster, "killed_dev");
     if state() == before {
         fine(&world, &words);
@@ -268,16 +303,14 @@ fn a_load_that_is_killed_leaves_a_file_as_it_was() {
         std::fs::write(world.path("dev.db"), bytes).unwrap();
         let _ = std::fs::remove_file(world.path("dev.db-journal"));
     };
-    let whole = duration(&world, &words, empty);
+    let mut load = Victim::new(&world, &words, empty);
     let (before, complete) = ("0|0|0".to_owned(), format!("{rows}|{rows}|1"));
-    let (mut cut_off, mut within) = (0, 0);
-    for moment in Dice::new("a load into SQLite").moments(whole) {
+    kill_at_random("loads into SQLite", load.whole, |moment| {
         empty();
-        kill(&world, &words, moment);
+        load.kill(moment);
         // A journal that is still there belongs to what was begun.
-        let begun =
-            std::fs::metadata(world.path("dev.db-journal")).is_ok_and(|journal| journal.len() > 0);
-        within += u32::from(begun);
+        let journal = std::fs::metadata(world.path("dev.db-journal"));
+        let begun = journal.is_ok_and(|journal| journal.len() > 0);
         // The next command ends what was begun, or finds it ended, and the file is looked at only then.
         if begun {
             let looked = world.ringfence(&["mark", "dev", "--look"]);
@@ -289,22 +322,16 @@ fn a_load_that_is_killed_leaves_a_file_as_it_was() {
         let found = sqlite(&world, "dev.db", FILE_COUNTS);
         assert!(
             found == before || found == complete,
-            "at {moment:?} of {whole:?}: half a load: {found}"
+            "at {moment} of {:?}: half a load: {found}",
+            load.whole
         );
-        cut_off += u32::from(found == before);
         assert_eq!(sqlite(&world, "dev.db", "PRAGMA integrity_check"), "ok");
-    }
-    eprintln!(
-        "{cut_off} of {KILLS} loads of {whole:?} were cut off, {within} of them while rows were written"
-    );
-    assert!(
-        cut_off >= 5 && within >= 2,
-        "{cut_off} were cut off, {within} while rows were written"
-    );
+        (found == before, begun)
+    });
     // Straight after a kill, with whatever that left, the same command ends the work.
     for part in 1..4 {
         empty();
-        kill(&world, &words, whole * part / 4);
+        load.kill(f64::from(part) / 4.0);
         fine(&world, &words);
         assert_eq!(sqlite(&world, "dev.db", FILE_COUNTS), complete);
     }
@@ -336,36 +363,30 @@ fn an_artifact_is_absent_or_whole() {
         "--out",
         "all.sample",
     ];
-    let whole = duration(&world, &words, || ());
+    let mut create = Victim::new(&world, &words, || ());
     let complete = world.read("all.sample");
     let known = [&FILES[..], &["prod.db", "dev.db"]].concat();
-    let mut absent = 0;
-    for (place, moment) in Dice::new("an artifact")
-        .moments(whole)
-        .into_iter()
-        .enumerate()
-    {
+    let mut place = 0;
+    kill_at_random("artifacts", create.whole, |moment| {
         // Every other time an older one stands in its place.
+        place += 1;
         let before = (place % 2 == 0).then_some(&old);
         match before {
             Some(old) => world.write("all.sample", old),
             None => std::fs::remove_file(world.path("all.sample")).unwrap_or(()),
         }
-        kill(&world, &words, moment);
+        create.kill(moment);
         let found = std::fs::read_to_string(world.path("all.sample")).ok();
         assert!(
             found.as_ref() == before || found.as_ref() == Some(&complete),
-            "at {moment:?} of {whole:?} there is something else"
+            "at {moment} of {:?} there is something else",
+            create.whole
         );
-        absent += u32::from(found.as_ref() == before);
-        assert_eq!(
-            left(&world, &known),
-            Vec::<String>::new(),
-            "nothing is left of it"
-        );
-    }
-    eprintln!("{absent} of {KILLS} artifacts of {whole:?} were cut off");
-    assert!(absent >= 5, "{absent} were cut off");
+        let left = left(&world, &known);
+        assert_eq!(left, Vec::<String>::new(), "nothing is left of it");
+        let was_cut_off = found.as_ref() == before;
+        (was_cut_off, was_cut_off)
+    });
     // In one go nothing is left of what passes between the two, either.
     let words = [
         "sample",
@@ -376,8 +397,13 @@ fn an_artifact_is_absent_or_whole() {
         "--yes",
         "dev",
     ];
+    let mut both = Victim {
+        world: &world,
+        words: &words,
+        whole: create.whole,
+    };
     for part in 1..6 {
-        kill(&world, &words, whole * part / 4);
+        both.kill(f64::from(part) / 4.0);
         let left = left(&world, &known);
         assert!(left.iter().all(|name| name == "dev.db-journal"), "{left:?}");
     }
@@ -399,40 +425,31 @@ fn a_scrub_that_is_killed_is_not_called_scrubbed() {
         cluster.sql("postgres", "CREATE DATABASE torn_dev TEMPLATE torn_prod");
     };
     let words = ["scrub", "dev", "--mask", "--yes", "dev"];
-    let whole = duration(&world, &words, copied);
+    let mut scrub = Victim::new(&world, &words, copied);
     let state = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM sessions), (SELECT count(*) FROM users WHERE email LIKE 'canary%'),
         (SELECT count(*) FROM users WHERE email LIKE '%.invalid'), (SELECT scrubbed FROM ringfence.marker)";
     let (before, done, marked) = ("301|600|0|", "0|0|600|", "0|0|600|dev");
-    let (mut cut_off, mut between) = (0, 0);
-    for moment in Dice::new("a scrub in PostgreSQL").moments(whole) {
+    kill_at_random("scrubs in PostgreSQL", scrub.whole, |moment| {
         copied();
-        kill(&world, &words, moment);
+        scrub.kill(moment);
         settled(cluster, "torn_dev");
         let found = cluster.sql("torn_dev", state);
         assert!(
             [before, done, marked].contains(&found.as_str()),
-            "at {moment:?} of {whole:?}: {found}"
+            "at {moment} of {:?}: {found}",
+            scrub.whole
         );
         // What is not called scrubbed is refused, and scrubbed by the same command.
         if found != marked {
             let outcome = world.ringfence(&["mark", "dev", "--yes", "dev"]);
             assert_eq!(outcome.code, Some(78), "{outcome:?}");
-            assert!(
-                outcome
-                    .stderr
-                    .contains("a copy of `prod` with everything in it"),
-                "{outcome:?}"
-            );
-            cut_off += 1;
+            let words = "a copy of `prod` with everything in it";
+            assert!(outcome.stderr.contains(words), "{outcome:?}");
         }
-        between += u32::from(found == done);
         fine(&world, &words);
         assert_eq!(cluster.sql("torn_dev", state), marked);
-    }
-    eprintln!(
-        "{cut_off} of {KILLS} scrubs of {whole:?} were cut off, {between} of them before the files were written anew"
-    );
-    assert!(cut_off >= 5, "{cut_off} were cut off");
+        (found != marked, found != marked)
+    });
 }
 
 #[test]
@@ -447,38 +464,32 @@ fn a_scrub_of_a_file_that_is_killed_is_not_called_scrubbed() {
         }
         std::fs::copy(world.path("prod.db"), world.path("dev.db")).unwrap();
     };
-    let whole = duration(&world, &words, copied);
+    let mut scrub = Victim::new(&world, &words, copied);
     let state = "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM users WHERE email LIKE 'canary%'), (SELECT scrubbed FROM ringfence_marker)";
     let (before, done) = (format!("{rows}|{rows}|"), "0|0|".to_owned());
     let marked = "0|0|dev".to_owned();
-    let (mut cut_off, mut within) = (0, 0);
-    for moment in Dice::new("a scrub in SQLite").moments(whole) {
+    kill_at_random("scrubs in SQLite", scrub.whole, |moment| {
         copied();
-        kill(&world, &words, moment);
-        within += u32::from(world.path("dev.db-journal").exists());
+        scrub.kill(moment);
+        let begun = world.path("dev.db-journal").exists();
         // Whoever opens it takes back what was begun; what is called scrubbed has no byte left of what it was.
         let found = sqlite(&world, "dev.db", state);
         assert!(
             [&before, &done, &marked].contains(&&found),
-            "at {moment:?} of {whole:?}: {found}"
+            "at {moment} of {:?}: {found}",
+            scrub.whole
         );
         let bytes = std::fs::read(world.path("dev.db")).unwrap();
         let has_originals = bytes.windows(6).any(|part| part == b"canary");
         assert!(
             found != marked || !has_originals,
-            "at {moment:?} of {whole:?} something is left"
+            "at {moment} of {:?} something is left",
+            scrub.whole
         );
-        cut_off += u32::from(found != marked);
         fine(&world, &words);
         assert_eq!(sqlite(&world, "dev.db", state), marked);
-    }
-    eprintln!(
-        "{cut_off} of {KILLS} scrubs of {whole:?} were cut off, {within} of them while pages were written"
-    );
-    assert!(
-        cut_off >= 5 && within >= 1,
-        "{cut_off} were cut off, {within} while pages were written"
-    );
+        (found != marked, begun)
+    });
 }
 
 #[test]
@@ -490,10 +501,10 @@ fn a_mark_that_is_killed_is_none_or_whole() {
             let _ = std::fs::remove_file(world.path(&format!("dev.db{ending}")));
         }
     };
-    let whole = duration(&world, &words, gone);
-    for moment in Dice::new("a mark in SQLite").moments(whole) {
+    let mut marking = Victim::new(&world, &words, gone);
+    for moment in Dice::new("marks in SQLite").moments() {
         gone();
-        kill(&world, &words, moment);
+        marking.kill(moment);
         fine(&world, &words);
         let found = fine(&world, &["mark", "dev", "--look"]);
         assert!(found.stdout.contains("marked dev"), "{found:?}");
@@ -512,16 +523,17 @@ fn a_mark_that_is_killed_is_none_or_whole() {
         let reset = "DROP SCHEMA IF EXISTS ringfence CASCADE; ALTER DATABASE half_marked RESET ringfence.place";
         cluster.sql("half_marked", reset);
     };
-    let whole = duration(&world, &words, gone);
-    for moment in Dice::new("a mark in PostgreSQL").moments(whole) {
+    let mut marking = Victim::new(&world, &words, gone);
+    for moment in Dice::new("marks in PostgreSQL").moments() {
         gone();
-        kill(&world, &words, moment);
+        marking.kill(moment);
         settled(cluster, "half_marked");
         let found = fine(&world, &["mark", "dev", "--look"]);
         let is_whole = found.stdout.contains("unmarked") || found.stdout.contains("marked dev");
         assert!(
             is_whole && !found.stdout.contains("emptied"),
-            "at {moment:?} of {whole:?}: {found:?}"
+            "at {moment} of {:?}: {found:?}",
+            marking.whole
         );
         fine(&world, &words);
     }
@@ -548,12 +560,12 @@ fn a_reset_that_is_killed_is_ended_by_another() {
     let old = || {
         cluster.sql("half_reset", "CREATE TABLE old (a int)");
     };
-    let whole = duration(&world, &words, old);
+    let mut reset = Victim::new(&world, &words, old);
     let tables = "SELECT coalesce(string_agg(relname, ',' ORDER BY relname), '') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     let mut found = std::collections::BTreeMap::new();
-    for moment in Dice::new("a reset").moments(whole) {
+    for moment in Dice::new("resets").moments() {
         old();
-        kill(&world, &words, moment);
+        reset.kill(moment);
         // A command that it had started goes on to its end.
         while is_anybody_in(&world) {
             std::thread::sleep(Duration::from_millis(10));
@@ -570,6 +582,6 @@ fn a_reset_that_is_killed_is_ended_by_another() {
         let found = fine(&world, &["mark", "test", "--look"]);
         assert!(found.stdout.contains("marked test"), "{found:?}");
     }
-    eprintln!("what {KILLS} resets of {whole:?} left: {found:?}");
+    eprintln!("what {KILLS} resets of {:?} left: {found:?}", reset.whole);
     assert!(found.len() > 1, "{found:?}");
 }
