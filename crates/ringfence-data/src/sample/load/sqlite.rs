@@ -86,7 +86,8 @@ fn prepare(
     // Children first, as far as that is possible; what is left waits for the end.
     for table in manifest.tables.iter().rev() {
         let name = quoted(&table.name);
-        let known = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        let known =
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
         let is_there: bool = transaction
             .query_row(known, [&table.name], |row| row.get(0))
             .map_err(lost)?;
@@ -246,7 +247,7 @@ type Held = (Kind, bool);
 
 /// What the target's columns hold.
 fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Held>, SampleError> {
-    let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE";
     let kind = |column: &String| {
         let declared =
             transaction.query_row(query, [&table.name, column], |row| row.get::<_, String>(0));
