@@ -70,6 +70,8 @@ impl Drop for Carried {
 #[cfg(target_os = "linux")]
 fn nameless(folder: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
+    // Without it, the file could not be given a name.
+    fs::metadata("/proc/self/fd")?;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     Ok(open(folder, flags, Mode::RUSR | Mode::WUSR)?.into())
 }

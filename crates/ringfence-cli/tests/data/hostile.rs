@@ -699,3 +699,36 @@ fn a_scrub_of_a_file_names_what_else_would_go() {
     sqlite(&world, "dev.db", "DELETE FROM attempts");
     fine(&world, &words);
 }
+
+/// Somebody writes into the target while it is loaded: the load waits, and finds the rows.
+#[test]
+fn a_target_that_is_written_to_is_waited_for() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    let schema = "CREATE TABLE notes (note text)";
+    let (prod, dev) = two(cluster, "written", schema, "INSERT INTO notes VALUES ('x')");
+    let rule = "[resources.db.tables.notes]\nrows = \"all\"\ncolumns = { note = \"keep\" }\n";
+    let world = ruled(&prod, &dev, rule);
+    mark(&world, "dev");
+    fine(&world, &["sample", "create", "dev", "--out", "x"]);
+    let mut psql = world.any_command("psql");
+    psql.args(["-XAtq", &dev])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut writer = psql.spawn().unwrap();
+    let input = writer.stdin.as_mut().unwrap();
+    std::io::Write::write_all(input, b"BEGIN;\nINSERT INTO notes VALUES ('own');\nSELECT 'begun';\nSELECT pg_sleep(1);\nCOMMIT;\n").unwrap();
+    let mut begun = [0; 5];
+    std::io::Read::read_exact(writer.stdout.as_mut().unwrap(), &mut begun).unwrap();
+    let outcome = world.ringfence(&["sample", "load", "dev", "x"]);
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("`notes` has rows already"),
+        "{outcome:?}"
+    );
+    assert_eq!(cluster.sql("written_dev", "SELECT note FROM notes"), "own");
+}

@@ -21,7 +21,18 @@ WHERE s.state IN ('O', 'A') AND c.relkind IN ('r', 'p') ORDER BY 1";
 /// What was silenced in PostgreSQL.
 pub(crate) struct Silenced(Vec<String>);
 
-/// Silences a table, named between quotes, within a transaction.
+/// Lets nobody else write into tables, named between quotes, until the transaction ends.
+pub(crate) fn lock(transaction: &mut Transaction<'_>, tables: &[String]) -> Result<(), Error> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    transaction.batch_execute(&format!(
+        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+        tables.join(", ")
+    ))
+}
+
+/// Silences tables, named between quotes, within a transaction.
 pub(crate) fn silence(
     transaction: &mut Transaction<'_>,
     tables: &[String],

@@ -9,7 +9,7 @@ use super::mask::Masked;
 use super::{Counted, PATIENCE, Scrubbed, Wanted};
 use crate::address::Target;
 use crate::sample::SampleError;
-use crate::sample::quiet::silence;
+use crate::sample::quiet::{lock, silence};
 use crate::store::StoreError;
 use crate::store::postgres::{self as pg, Postgres};
 
@@ -178,7 +178,9 @@ fn mask(
 ) -> Result<u64, SampleError> {
     const AT_ONCE: i32 = 2000;
     let name = pg::quoted(&masked.table.name);
-    let silenced = silence(transaction, std::slice::from_ref(&name)).map_err(lost)?;
+    let only = std::slice::from_ref(&name);
+    lock(transaction, only).map_err(lost)?;
+    let silenced = silence(transaction, only).map_err(lost)?;
     transaction
         .batch_execute("SET CONSTRAINTS ALL DEFERRED")
         .map_err(lost)?;

@@ -100,7 +100,7 @@ impl Sqlite {
         let has_journal = fs::exists(self.beside("-journal")).unwrap_or(false);
         if code == Some(READONLY_ROLLBACK) || (code == Some(14) && has_journal) {
             return StoreError::Unreachable(
-                "a writer of it was cut off, and it has to be opened for writing once".to_owned(),
+                "a writer of it was cut off, and it has to be opened for writing once; `ringfence mark` does that".to_owned(),
             );
         }
         refused(error)

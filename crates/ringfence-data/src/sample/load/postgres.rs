@@ -8,7 +8,7 @@ use std::time::Duration;
 use postgres::{CopyInWriter, Transaction};
 
 use super::super::artifact::{Part, Reader};
-use super::super::quiet::silence;
+use super::super::quiet::{lock, silence};
 use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors, only_tables};
 use crate::address::Target;
@@ -81,32 +81,33 @@ fn prepare(
 ) -> Result<(), SampleError> {
     // Where a policy hides rows, a table that looks empty need not be: the server refuses instead.
     transaction
-        .batch_execute("SET LOCAL row_security = off")
+        .batch_execute(
+            "SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+        )
         .map_err(lost)?;
-    for table in &manifest.tables {
-        let name = quoted(&table.name);
+    let names: Vec<String> = manifest
+        .tables
+        .iter()
+        .map(|table| quoted(&table.name))
+        .collect();
+    for (table, name) in manifest.tables.iter().zip(&names) {
         let row = transaction
-            .query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&name])
+            .query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[name])
             .map_err(lost)?;
         if !row.get::<_, bool>(0) {
             let message = format!("the target has no table `{}`", table.name);
             return Err(SampleError::Target(message));
         }
+    }
+    lock(transaction, &names).map_err(lost)?;
+    for (table, name) in manifest.tables.iter().zip(&names) {
         let any = format!("SELECT EXISTS (SELECT FROM {name})");
         let row = transaction.query_one(&any, &[]).map_err(lost)?;
         if present == Present::Refuses && row.get(0) {
             return Err(in_the_way(&table.name));
         }
     }
-    let names: Vec<String> = manifest
-        .tables
-        .iter()
-        .map(|table| quoted(&table.name))
-        .collect();
-    // The text of money depends on a locale.
-    let mut statements = String::from(
-        "SET LOCAL lc_monetary = 'C'; SET LOCAL statement_timeout = 0; SET CONSTRAINTS ALL DEFERRED;",
-    );
+    let mut statements = String::from("SET LOCAL lc_monetary = 'C'; SET CONSTRAINTS ALL DEFERRED;");
     if present == Present::GivesWay && !names.is_empty() {
         let mut gone = names.clone();
         gone.extend(dependents(transaction, &names)?);

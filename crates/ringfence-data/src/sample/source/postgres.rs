@@ -27,7 +27,7 @@ const BEGIN: &str = "\
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = 'UTF8'; SET LOCAL lc_monetary = 'C'; SET LOCAL statement_timeout = 0;
-SET LOCAL row_security = off";
+SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off";
 
 /// As rules write a table's name: without the schema where it is the default one, and where the name has no dot itself.
 const NAME: &str = "CASE WHEN n.nspname = pg_catalog.current_schema() AND c.relname !~ '\\.' THEN c.relname::text ELSE n.nspname || '.' || c.relname END";
