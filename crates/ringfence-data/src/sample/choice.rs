@@ -188,8 +188,12 @@ impl<'a> Choice<'a, '_, '_> {
         if chosen.is_some_and(|chosen| chosen.is_whole) {
             return Ok(());
         }
-        let parents = self.parents(edge)?;
         let rule = self.rules.table(name);
+        let parents = match self.parents(edge)? {
+            // Of a table whose rows all travel no key is kept, and a link may point to none of them.
+            None if edge.is_link() => Some(self.pointed(edge, rule.filter.as_deref())?),
+            parents => parents,
+        };
         let chooser = Chooser::new(self.secret, name);
         let cap = edge.along.flatten();
         let mut families: BTreeMap<Canonical, Lowest<Seen>> = BTreeMap::new();
@@ -208,6 +212,19 @@ impl<'a> Choice<'a, '_, '_> {
             family.offer(chooser.rank(&layout.key(values)), layout.seen(values));
         })?;
         self.take_all(name, families.into_values())
+    }
+
+    /// What a table's rows point to by a link and is there.
+    fn pointed(
+        &mut self,
+        edge: &'a Edge,
+        filter: Option<&str>,
+    ) -> Result<BTreeSet<Canonical>, SampleError> {
+        let mut keys: BTreeMap<Canonical, Key> = BTreeMap::new();
+        self.scan(&edge.child, filter, |_, layout, values| {
+            keys.extend(layout.need(edge, values));
+        })?;
+        self.there((&edge.parent, &edge.referenced), &keys)
     }
 
     /// What children of chosen parents point to; nothing where every parent is chosen.
