@@ -156,17 +156,10 @@ fn memory_does_not_grow_with_rows() {
                 "few",
             ],
         );
-        let manifest = world.read("ringfence.toml");
-        world.write(
-            "ringfence.toml",
-            manifest.replacen("rows = \"sample\"", "rows = \"all\"", 1),
-        );
-        let all = peak(&world, &["sample", "create", "dev", "--out", "all"]);
-        let load = peak(
-            &world,
-            &["sample", "load", "dev", "all", "--replace", "--yes", "dev"],
-        );
-        world.write("ringfence.toml", manifest);
+        let create = ["sample", "create", "dev", "--fraction", "1", "--out", "all"];
+        let all = peak(&world, &create);
+        let words = ["sample", "load", "dev", "all", "--replace", "--yes", "dev"];
+        let load = peak(&world, &words);
         assert_eq!(
             sqlite(&world, "dev.db", "SELECT count(*) FROM orgs"),
             rows.to_string()

@@ -4,7 +4,7 @@ mod layout;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ringfence_mask::choose::{Chooser, Lowest};
+use ringfence_mask::choose::{Chooser, Fraction, Lowest};
 use ringfence_mask::closure::{Edge, Plan};
 use ringfence_mask::key::Key as Secret;
 use ringfence_mask::rule::{Rows, Rules};
@@ -159,7 +159,8 @@ impl<'a> Choice<'a, '_, '_> {
             return Ok(());
         }
         let rule = self.rules.table(name);
-        if rows == Rows::All && rule.filter.is_none() {
+        let is_all = matches!(rows, Rows::All | Rows::Fraction(Fraction::ALL));
+        if is_all && rule.filter.is_none() {
             self.state.chosen.entry(name).or_default().is_whole = true;
             if !self.state.edges.contains_key(name) {
                 return Ok(());

@@ -31,7 +31,7 @@ pub trait Source {
     /// The snapshot's name.
     fn snapshot(&self) -> &str;
 
-    /// The different values of a column, at most so many, as text.
+    /// The different values of a column, at most so many, as text; of a very large table, those of a part.
     ///
     /// # Errors
     ///
