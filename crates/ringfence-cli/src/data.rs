@@ -12,7 +12,7 @@ mod told;
 
 use std::time::Duration;
 
-use ringfence_data::address::{Kind, Target};
+use ringfence_data::address::{self, Kind, Target};
 use ringfence_data::marker::{Decision, Strictness, Verdict, decide};
 use ringfence_data::probe::{self, Answer};
 use ringfence_data::vectors::Index;
@@ -106,12 +106,21 @@ fn target(
         .as_deref()
         .filter(|_| role == Role::Owner)
         .and_then(value);
+    let key = resource.key.as_deref().and_then(value);
+    // There roles are told apart by their keys, and the address is one.
+    let (value_of, key) = match kind {
+        Kind::Qdrant | Kind::S3 => (usual, owner.or(key)),
+        _ => (owner.unwrap_or(usual), key),
+    };
     Some(Target {
         name: resource.name.clone(),
         kind,
-        value: owner.unwrap_or(usual),
-        key: resource.key.as_deref().and_then(value),
+        value: value_of,
+        key,
         root: loaded.root.clone(),
+        settings: address::settings(kind)
+            .filter_map(|name| Some((name.to_owned(), value(name)?)))
+            .collect(),
     })
 }
 

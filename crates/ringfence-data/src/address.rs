@@ -1,10 +1,15 @@
 //! Where a resource is, from the value of the setting that holds its address, and what may be shown of it.
 
+mod s3;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
 use zeroize::Zeroizing;
+
+pub(crate) use s3::{Login, S3Address, s3};
+pub use s3::{endpoints, settings};
 
 /// Kinds of resources that can hold a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub enum Kind {
     Redis,
     /// A Qdrant server, by its REST interface.
     Qdrant,
+    /// A bucket of S3, and of what speaks its interface.
+    S3,
     /// Anything that serves a reserved path over HTTP.
     Http,
 }
@@ -33,6 +40,7 @@ const WORDS: &[(&str, Kind)] = &[
     ("valkey", Kind::Redis),
     ("valkeys", Kind::Redis),
     ("qdrant", Kind::Qdrant),
+    ("s3", Kind::S3),
     ("http", Kind::Http),
     ("https", Kind::Http),
 ];
@@ -61,6 +69,7 @@ impl Kind {
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
             Self::Qdrant => "qdrant",
+            Self::S3 => "s3",
             Self::Http => "http",
         }
     }
@@ -78,6 +87,8 @@ pub struct Target {
     pub key: Option<Zeroizing<String>>,
     /// What relative paths begin at.
     pub root: PathBuf,
+    /// Other settings that say how it is reached, of those that [`settings`] names.
+    pub settings: Vec<(String, Zeroizing<String>)>,
 }
 
 /// A target's address without what is secret, as [`crate::marker::Found::address`] has it.
@@ -91,6 +102,7 @@ pub fn shown(target: &Target) -> Result<String, AddressError> {
         Kind::Sqlite => sqlite(&target.value, &target.root)?.display().to_string(),
         Kind::Redis => redis(&target.value)?.shown(),
         Kind::Qdrant | Kind::Http => http(&target.value)?,
+        Kind::S3 => s3(target)?.shown(),
     })
 }
 
@@ -331,6 +343,20 @@ fn decoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Percent-encoding of a part of a path: all but RFC 3986's unreserved characters, as AWS's signatures want it, too.
+pub(crate) fn encoded(part: &str) -> String {
+    let mut text = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte));
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
 /// The base of an HTTP resource without a login, which no message may show, and without a slash at its end.
 pub(crate) fn http(value: &str) -> Result<String, AddressError> {
     let (scheme, rest) = value.split_once("://").ok_or(AddressError::Unreadable)?;
@@ -362,6 +388,7 @@ mod tests {
             value: Zeroizing::new(value.to_owned()),
             key: None,
             root: "/srv/app".into(),
+            settings: Vec::new(),
         };
         assert_eq!(shown(&target).unwrap(), expected, "{value}");
     }

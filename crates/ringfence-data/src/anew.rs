@@ -9,6 +9,7 @@ use postgres::error::SqlState;
 
 use crate::address::{self, Kind, Target};
 use crate::store::postgres::{self as pg, Postgres};
+use crate::store::qdrant::Qdrant;
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{self, StoreError};
 
@@ -24,7 +25,8 @@ pub fn make(target: &Target) -> Result<(), StoreError> {
         Kind::Postgres => database(target),
         Kind::Sqlite => file(target),
         Kind::Redis => store::redis::Redis::open(target, PATIENCE)?.empty(),
-        Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
+        Kind::Qdrant => collections(target),
+        Kind::S3 | Kind::Http => Err(StoreError::NotWritable(
             "it cannot be made anew from here".to_owned(),
         )),
     }
@@ -53,7 +55,7 @@ pub fn is_empty(target: &Target) -> Result<bool, StoreError> {
             let found = store.reader()?.query_row(nothing, [], |row| row.get(0));
             found.map_err(|error| sqlite::refused(&error))
         }
-        Kind::Redis | Kind::Qdrant | Kind::Http => Ok(false),
+        Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Ok(false),
     }
 }
 
@@ -97,6 +99,15 @@ fn is_in_the_way(error: &postgres::Error) -> bool {
         &SqlState::OBJECT_IN_USE,
     ];
     error.code().is_some_and(|code| codes.contains(&code))
+}
+
+/// Aliases go with the collections that they stand for.
+fn collections(target: &Target) -> Result<(), StoreError> {
+    let store = Qdrant::open(target, PATIENCE)?;
+    for name in store.names()?.collections {
+        store.delete(&name)?;
+    }
+    Ok(())
 }
 
 fn file(target: &Target) -> Result<(), StoreError> {

@@ -70,6 +70,14 @@ pub fn encode(targets: &[Target], within: Duration) -> Zeroizing<Vec<u8>> {
             text.push(NUL);
             text.push_str(field);
         }
+        text.push(NUL);
+        text.push_str(&target.settings.len().to_string());
+        for (name, value) in &target.settings {
+            for field in [name.as_str(), value.as_str()] {
+                text.push(NUL);
+                text.push_str(field);
+            }
+        }
     }
     Zeroizing::new(text.as_bytes().to_vec())
 }
@@ -85,12 +93,19 @@ pub fn decode(bytes: &[u8]) -> Option<(Vec<Target>, Duration)> {
         let kind = Kind::named(fields.next()?)?;
         let value = Zeroizing::new(fields.next()?.to_owned());
         let key = fields.next()?;
+        let root = PathBuf::from(fields.next()?);
+        let mut settings = Vec::new();
+        for _ in 0..fields.next()?.parse::<usize>().ok()? {
+            let name = fields.next()?.to_owned();
+            settings.push((name, Zeroizing::new(fields.next()?.to_owned())));
+        }
         targets.push(Target {
             name: name.to_owned(),
             kind,
             value,
             key: (!key.is_empty()).then(|| Zeroizing::new(key.to_owned())),
-            root: PathBuf::from(fields.next()?),
+            root,
+            settings,
         });
     }
     Some((targets, within))
@@ -108,12 +123,14 @@ mod tests {
             value: Zeroizing::new("postgres://u:p\n@h/d".into()),
             key: None,
             root: "/srv".into(),
+            settings: vec![("AWS_REGION".into(), Zeroizing::new("eu".into()))],
         };
         let bytes = encode(&[target], Duration::from_millis(500));
         let (targets, within) = decode(&bytes).unwrap();
         assert_eq!(within, Duration::from_millis(500));
         assert_eq!(targets.len(), 1);
         assert_eq!(targets[0].value.as_str(), "postgres://u:p\n@h/d");
+        assert_eq!(targets[0].settings[0].1.as_str(), "eu");
         assert!(targets[0].key.is_none() && targets[0].root.as_os_str() == "/srv");
         assert!(decode(b"500\0db").is_none());
         assert!(decode(b"").is_none());
@@ -127,6 +144,7 @@ mod tests {
             value: Zeroizing::new("redis://127.0.0.1:1".into()),
             key: None,
             root: "/".into(),
+            settings: Vec::new(),
         };
         let answers = ask(vec![target], Duration::from_millis(400));
         assert!(

@@ -42,6 +42,8 @@ pub struct Manifest {
     pub rules: String,
     /// The name of the key.
     pub key: String,
+    /// Of which embeddings the vectors above are, as JSON; empty where that is not known.
+    pub index: String,
     /// The tables, in the order in which they are loaded.
     pub tables: Vec<TableManifest>,
     /// SHA-256 over all rows, in hexadecimal; empty in an artifact's first line.
@@ -56,6 +58,8 @@ pub struct TableManifest {
     pub name: String,
     /// The columns that travel, in the order of each row's values.
     pub columns: Vec<String>,
+    /// What each of them holds, for stores that do not declare it: a word for its type.
+    pub kinds: Vec<String>,
     /// Columns that are null at first and set when every table is loaded.
     pub later: Vec<String>,
     /// The primary key.

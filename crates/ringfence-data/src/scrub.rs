@@ -67,7 +67,7 @@ pub fn scrub(
     match target.kind {
         Kind::Postgres => postgres::scrub(target, wanted, &mut masked, &mut counted),
         Kind::Sqlite => sqlite::scrub(target, wanted, &mut masked, &mut counted),
-        Kind::Redis | Kind::Qdrant | Kind::Http => Err(StoreError::NotWritable(
+        Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Err(StoreError::NotWritable(
             "only tables can be scrubbed; empty it, and mark it again".to_owned(),
         )
         .into()),

@@ -1,7 +1,9 @@
 //! Real resources: reading their marks, and writing them where a person has said so.
 
 pub mod postgres;
+pub(crate) mod qdrant;
 pub(crate) mod redis;
+pub(crate) mod s3;
 pub mod sqlite;
 pub(crate) mod web;
 
@@ -57,7 +59,8 @@ pub fn open(target: &Target, patience: Duration) -> Result<Box<dyn Store>, Store
         Kind::Postgres => Box::new(postgres::Postgres::open(target, patience)?),
         Kind::Sqlite => Box::new(sqlite::Sqlite::open(target)?),
         Kind::Redis => Box::new(redis::Redis::open(target, patience)?),
-        Kind::Qdrant => Box::new(web::Qdrant::open(target, patience)?),
+        Kind::Qdrant => Box::new(qdrant::Qdrant::open(target, patience)?),
+        Kind::S3 => Box::new(s3::S3::open(target, patience)?),
         Kind::Http => Box::new(web::Http::open(target, patience)?),
     })
 }
@@ -70,7 +73,7 @@ pub fn open(target: &Target, patience: Duration) -> Result<Box<dyn Store>, Store
 pub fn settle(target: &Target) -> Result<(), StoreError> {
     match target.kind {
         Kind::Sqlite => sqlite::Sqlite::open(target)?.settle(),
-        Kind::Postgres | Kind::Redis | Kind::Qdrant | Kind::Http => Ok(()),
+        Kind::Postgres | Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Ok(()),
     }
 }
 

@@ -89,12 +89,6 @@ impl Embedder {
         })
     }
 
-    /// Of which embeddings its vectors are.
-    #[must_use]
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
-
     /// The vectors of texts, in their order.
     ///
     /// # Errors
@@ -152,6 +146,37 @@ pub struct Remade {
     pub column: String,
     /// The column of texts.
     pub of: String,
+    /// Where that is a column of another table: which one, and the column that points to its key.
+    pub elsewhere: Option<(String, String)>,
+}
+
+impl Remade {
+    /// Reads what a column of vectors is made of: `body`, or `chunks.body by chunk_id`.
+    #[must_use]
+    pub fn read(table: &str, column: &str, of: &str) -> Self {
+        let other = of.split_once(" by ").and_then(|(of, by)| {
+            let (table, of) = of.trim().rsplit_once('.')?;
+            Some((table.to_owned(), of.to_owned(), by.trim().to_owned()))
+        });
+        let (of, elsewhere) = match other {
+            Some((table, of, by)) => (of, Some((table, by))),
+            None => (of.to_owned(), None),
+        };
+        Self {
+            table: table.to_owned(),
+            column: column.to_owned(),
+            of,
+            elsewhere,
+        }
+    }
+
+    /// What it is made of, in words.
+    pub(crate) fn source(&self) -> String {
+        match &self.elsewhere {
+            Some((table, _)) => format!("{table}.{}", self.of),
+            None => format!("{}.{}", self.table, self.of),
+        }
+    }
 }
 
 /// A vector as a column of that type reads it: `[1,2]`, an array, or bytes; `None` where the type holds no vectors.

@@ -40,14 +40,14 @@ mod template;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use digest::{REVISION, digest};
-pub use read::RuleError;
+pub use read::{RuleError, reference};
 pub use template::{Piece, Template};
 
 use crate::choose::Fraction;
-use crate::schema::Kind;
+use crate::schema::{ForeignKey, Kind, Table};
 
 /// What is wanted of a store: a rule for each table that has one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,10 +63,14 @@ pub struct TableRule {
     pub rows: Rows,
     /// A condition in the store's language: only these rows are chosen. Rows that others need come regardless.
     pub filter: Option<String>,
+    /// What brings its rows together: those of one document are chosen together.
+    pub document: Option<Document>,
     /// Parents that bring their rows of this table along.
     pub along: Vec<Along>,
     /// References that the schema does not declare.
     pub links: Vec<Link>,
+    /// References that the store's schema does not declare.
+    pub references: Vec<ForeignKey>,
     /// References that are set to null instead of followed, each by its columns.
     pub cut: Vec<Vec<String>>,
     /// References that are followed although they point into their own table, each by its columns: those that may be null are
@@ -74,6 +78,8 @@ pub struct TableRule {
     pub follow: Vec<Vec<String>>,
     /// The columns that travel, and as what.
     pub columns: BTreeMap<String, Rule>,
+    /// Columns of vectors that stay behind because the target makes them again.
+    pub remade: BTreeSet<String>,
 }
 
 /// Which rows of a table are chosen of themselves. Read from `all`, `none`, `needed`, `1%`, `0.01`, `500 rows`.
@@ -124,6 +130,15 @@ pub struct When {
     pub column: String,
     /// Its value, as text.
     pub value: String,
+}
+
+/// Which rows are of one document. Read from `document_id`, or from `documents by document_id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The column that says of which document a row is.
+    pub column: String,
+    /// The table, here or in another store, whose rows of these keys are chosen as well; its own where absent.
+    pub table: Option<String>,
 }
 
 /// What becomes of a column.
@@ -311,6 +326,18 @@ impl Rules {
     #[must_use]
     pub fn table(&self, name: &str) -> TableRule {
         self.tables.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Adds the references that are declared here to those of the store's own schema.
+    pub fn declare(&self, tables: &mut [Table]) {
+        for table in tables {
+            let rule = self.tables.get(&table.name);
+            for reference in rule.into_iter().flat_map(|rule| &rule.references) {
+                if !table.foreign_keys.contains(reference) {
+                    table.foreign_keys.push(reference.clone());
+                }
+            }
+        }
     }
 }
 

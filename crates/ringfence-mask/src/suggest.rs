@@ -61,7 +61,7 @@ pub struct Statistics {
     pub mean_bytes: Option<u32>,
 }
 
-/// Suggests a rule for each column that can be written.
+/// Suggests a rule for each column that can be written; none for a vector that must be there: it is made again, or kept on somebody's word.
 #[must_use]
 pub fn suggest(table: &Table) -> Vec<Suggestion> {
     suggest_with(table, |_| Statistics::default())
@@ -169,6 +169,7 @@ fn candidates(table: &Table, column: &Column, statistics: Statistics) -> Vec<Can
             "a vector can be turned back into text: make it again from masked text",
             Confidence::Sure,
         );
+        return found;
     }
     if words::is_time_of_row(&column.name) && is_time(&column.kind) {
         add("keep", "when the row was written", Confidence::Likely);

@@ -232,6 +232,10 @@ pub struct TableEntry {
     pub along: Vec<Spanned<String>>,
     /// `links`.
     pub links: Vec<Spanned<String>>,
+    /// `document`.
+    pub document: Option<Spanned<String>>,
+    /// `references`: columns, and what each points to.
+    pub references: Vec<(Spanned<String>, Spanned<String>)>,
     /// `cut`.
     pub cut: Vec<Spanned<String>>,
     /// `follow`.

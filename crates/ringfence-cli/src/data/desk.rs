@@ -129,7 +129,7 @@ impl Desk {
             ),
             None => (
                 format!("`{name}` has no resource that can carry a marker"),
-                "declare `[resources.NAME]` with `kind` and `setting` in ringfence.toml; stores are of the kinds postgres, sqlite, redis, qdrant".to_owned(),
+                "declare `[resources.NAME]` with `kind` and `setting` in ringfence.toml; stores are of the kinds postgres, sqlite, redis, qdrant, s3".to_owned(),
             ),
         };
         Err(Failure::error(exit::REFUSED, message).hint(hint).into())

@@ -24,11 +24,8 @@ pub(crate) fn declared(resource: &Resource, environment: &Environment) -> Option
 pub(crate) fn remade(resource: &Resource) -> Vec<Remade> {
     let tables = resource.tables.iter();
     let columns = tables.flat_map(|table| {
-        table.vectors.iter().map(|(column, of)| Remade {
-            table: table.name.value.clone(),
-            column: column.value.clone(),
-            of: of.value.clone(),
-        })
+        let vectors = table.vectors.iter();
+        vectors.map(|(column, of)| Remade::read(&table.name.value, &column.value, &of.value))
     });
     columns.collect()
 }

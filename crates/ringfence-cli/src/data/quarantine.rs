@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_data::address::Kind;
+use ringfence_data::address::{self, Kind};
 use ringfence_model::resolve::Resolution;
 use ringfence_reach::plan::{Plan, Unnamed};
 use ringfence_sandbox::level::Level;
@@ -14,11 +14,15 @@ use crate::load::Loaded;
 
 /// Takes everything but stores out of a plan.
 pub(crate) fn close(plan: &mut Plan, loaded: &Loaded, resolution: &Resolution) {
-    let stores: BTreeSet<&str> = targets(loaded, resolution, Role::Program)
-        .into_iter()
-        .filter(|(_, target)| target.kind != Kind::Http)
-        .filter_map(|(resource, _)| resource.setting.as_deref())
-        .collect();
+    let mut stores: BTreeSet<&str> = BTreeSet::new();
+    for (resource, target) in targets(loaded, resolution, Role::Program) {
+        if target.kind != Kind::Http {
+            stores.extend(resource.setting.as_deref());
+            for name in address::endpoints(target.kind) {
+                stores.insert(name);
+            }
+        }
+    }
     let named = |because: &String| stores.contains(because.as_str());
     plan.endpoints
         .retain(|endpoint| endpoint.because.iter().any(named));

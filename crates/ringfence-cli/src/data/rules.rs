@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use ringfence_diagnostic::{Diagnostic, Place};
 use ringfence_mask::choose::Fraction;
-use ringfence_mask::rule::{Rows, Rules, TableRule};
+use ringfence_mask::rule::{Rows, Rules, TableRule, reference};
 use ringfence_model::resource::Resource;
 use ringfence_syntax::manifest::{Spanned, TableEntry};
 
@@ -85,6 +85,18 @@ impl Reading<'_> {
         let along = along.collect();
         let links = entry.links.iter().filter_map(|link| self.read(link));
         let links = links.collect();
+        let document = entry.document.as_ref();
+        let document = document.and_then(|document| self.read(document));
+        let mut declared = Vec::new();
+        for (column, to) in &entry.references {
+            match reference(&column.value, &to.value) {
+                Ok(reference) => declared.push(reference),
+                Err(error) => {
+                    let diagnostic = wrong(&error.to_string());
+                    self.diagnostics.push(at(self.resource, diagnostic, to));
+                }
+            }
+        }
         let mut columns = std::collections::BTreeMap::new();
         for (name, rule) in &entry.columns {
             if let Some(rule) = self.read(rule) {
@@ -96,9 +108,16 @@ impl Reading<'_> {
             filter: entry.filter.as_ref().map(|filter| filter.value.clone()),
             along,
             links,
+            document,
+            references: declared,
             cut: references(&entry.cut),
             follow: references(&entry.follow),
             columns,
+            remade: entry
+                .vectors
+                .iter()
+                .map(|(column, _)| column.value.clone())
+                .collect(),
         }
     }
 

@@ -98,6 +98,8 @@ fn no_output_holds_a_password_or_a_key() {
         ("qdrant", "http://u:CANARY@127.0.0.1:1/"),
         ("qdrant", "CANARY"),
         ("http", "https://u:CANARY@127.0.0.1:1/x?token=CANARY"),
+        ("s3", "s3://u:CANARY@bucket/x"),
+        ("s3", "s3://bucket/x?secret=CANARY"),
     ];
     for (kind, address) in addresses {
         let address = address.replace("CANARY", CANARY);
@@ -112,7 +114,7 @@ fn no_output_holds_a_password_or_a_key() {
         for environment in ["dev", "prod"] {
             world.write(
                 &format!(".env.{environment}"),
-                format!("DB_URL={address}\nKEY={CANARY}\n"),
+                format!("DB_URL={address}\nKEY={CANARY}\nAWS_ENDPOINT_URL=http://u:{CANARY}@127.0.0.1:1\nAWS_ACCESS_KEY_ID=id\nAWS_SECRET_ACCESS_KEY={CANARY}\nAWS_SESSION_TOKEN={CANARY}\n"),
             );
         }
         shows_nothing(&world, &address);

@@ -114,6 +114,40 @@ fn a_copy_of_production_reaches_nobody_until_it_is_marked() {
     );
 }
 
+/// A bucket is a store, and its address stands in no setting of its own: the interface's does.
+#[test]
+fn a_quarantined_copy_still_reaches_its_bucket() {
+    let (bucket, gateway) = (says("objects"), says("a mail was sent"));
+    let world = project("sqlite", &[("prod", "prod.db"), ("dev", "dev.db")]);
+    add(
+        &world,
+        "ringfence.toml",
+        "drop = [\"outbox\"]\n[resources.assets]\nkind = \"s3\"\nsetting = \"ASSETS\"\nmarked = false\n",
+    );
+    let settings = format!(
+        "ASSETS=s3://assets\nAWS_ENDPOINT_URL=http://127.0.0.1:{bucket}\nMAIL_URL=http://127.0.0.1:{gateway}\n"
+    );
+    add(&world, ".env.dev", &settings);
+    mark(&world, "prod");
+    std::fs::copy(world.path("prod.db"), world.path("dev.db")).unwrap();
+    let outcome = world.ringfence(&["scrub", "dev", "db", "--yes", "dev"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let reach = format!(
+        "for port in {bucket} {gateway}; do bash -c \"cat </dev/tcp/127.0.0.1/$port\" 2>&1; done; echo ended"
+    );
+    let inside = world.ringfence(&["run", "dev", "--", "sh", "-c", &reach]);
+    if inside.code == Some(125) {
+        eprintln!("not run: no barrier can be built here");
+        return;
+    }
+    let said = &inside.stdout;
+    assert!(
+        said.contains("objects") && said.ends_with("ended\n"),
+        "{inside:?}"
+    );
+    assert!(!said.contains("a mail was sent"), "{inside:?}");
+}
+
 #[test]
 fn a_scrub_is_whole_or_nothing() {
     if !has("postgres") {

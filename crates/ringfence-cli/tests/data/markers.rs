@@ -1,6 +1,9 @@
 //! A start with resources of one's own, of nobody's and of others.
 
-use crate::servers::{Cluster, Redis, folder, free_port, has};
+use std::path::Path;
+
+use crate::packages;
+use crate::servers::{Cluster, Redis, folder, free_port, has, redis_program};
 use crate::world::World;
 
 const MANIFEST: &str = "version = 1\nproject = \"shop\"\n[environments]\ndev = {}\ntest = {}\nstaging = {}\nprod = {}\n";
@@ -208,10 +211,20 @@ fn a_file_says_whose_it_is() {
 
 #[test]
 fn a_cache_says_whose_it_is_and_a_copy_keeps_saying_so() {
-    if !has("redis") {
-        return;
+    if let Some(program) = redis_program().filter(|_| has("redis")) {
+        cache(&program);
     }
-    let redis = Redis::new(folder("redis"));
+}
+
+#[test]
+fn valkey_says_whose_it_is_and_a_copy_keeps_saying_so() {
+    if let Some(program) = packages::valkey() {
+        cache(&program);
+    }
+}
+
+fn cache(program: &Path) {
+    let redis = Redis::new(program, folder("redis"));
     let other = folder("redis-copy");
     let world = project("redis", &[("test", &redis.url()), ("dev", &redis.url())]);
     mark(&world, "test");
@@ -220,7 +233,7 @@ fn a_cache_says_whose_it_is_and_a_copy_keeps_saying_so() {
     refuses(&world, "dev", &["[marker-of-another]", "ringfence:marker"]);
     assert_eq!(redis.say("SAVE"), "+OK");
     std::fs::copy(redis.folder.join("dump.rdb"), other.join("dump.rdb")).unwrap();
-    let copy = Redis::new(other);
+    let copy = Redis::new(program, other);
     world.write(".env.dev", format!("DB_URL={}\n", copy.url()));
     refuses(&world, "dev", &["[marker-of-another]", "belongs to `test`"]);
     world.write(".env.test", format!("DB_URL={}\n", copy.url()));
@@ -284,90 +297,6 @@ fn the_banner_says_what_was_verified() {
         .env("TERM", "xterm");
     let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(shown.contains("db app.db ✓ marked test"), "{shown}");
-}
-
-/// A server that answers as a Qdrant of version 1 does to the four requests that a marker needs: the documented interface, not the program.
-fn documented_qdrant() -> u16 {
-    use std::io::{BufRead, BufReader, Read, Write};
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut collection, mut point) = (false, None);
-        for stream in listener.incoming() {
-            let mut reader = BufReader::new(stream.unwrap());
-            let mut lines = Vec::new();
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if line.trim().is_empty() {
-                    break;
-                }
-                lines.push(line.trim().to_ascii_lowercase());
-            }
-            let length = lines
-                .iter()
-                .find_map(|line| line.strip_prefix("content-length: "));
-            let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-            reader.read_exact(&mut body).unwrap();
-            assert!(
-                lines.iter().any(|line| line == "api-key: q-key"),
-                "{lines:?}"
-            );
-            let first = lines.first().cloned().unwrap_or_default();
-            let path = first.trim_end_matches(" http/1.1");
-            let (status, text) = match path {
-                "get /collections/ringfence_marker" if collection => {
-                    (200, "{\"result\":{}}".to_owned())
-                }
-                "put /collections/ringfence_marker" => {
-                    collection = true;
-                    (200, "{\"result\":true}".to_owned())
-                }
-                "put /collections/ringfence_marker/points?wait=true" if collection => {
-                    let sent: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                    point = Some(sent["points"][0]["payload"].clone());
-                    (200, "{\"result\":{\"status\":\"completed\"}}".to_owned())
-                }
-                "get /collections/ringfence_marker/points/1" if point.is_some() => (
-                    200,
-                    serde_json::json!({"result": {"id": 1, "payload": point}}).to_string(),
-                ),
-                _ => (404, "{\"status\":{\"error\":\"Not found\"}}".to_owned()),
-            };
-            let answer = format!(
-                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
-                text.len()
-            );
-            reader.get_mut().write_all(answer.as_bytes()).unwrap();
-        }
-    });
-    port
-}
-
-/// A16 of the accidents: development opens production's index. Against the documented interface of Qdrant.
-#[test]
-fn a_vector_index_says_whose_it_is() {
-    let url = format!("http://127.0.0.1:{}", documented_qdrant());
-    let world = project("qdrant", &[("prod", &url), ("dev", &url)]);
-    world.write(
-        "ringfence.toml",
-        world.read("ringfence.toml") + "key = \"QDRANT_KEY\"\n",
-    );
-    for environment in ["prod", "dev"] {
-        world.write(
-            &format!(".env.{environment}"),
-            format!("DB_URL={url}\nQDRANT_KEY=q-key\n"),
-        );
-    }
-    let (outcome, started) = try_start(&world, "dev");
-    assert!(
-        started && outcome.stderr.contains("unmarked"),
-        "{outcome:?}"
-    );
-    mark(&world, "prod");
-    assert!(mark(&world, "prod").contains("marked prod"));
-    let outcome = refuses(&world, "dev", &["[marker-of-another]", "belongs to `prod`"]);
-    assert!(!outcome.stderr.contains("q-key"));
 }
 
 /// Any resource over HTTP can serve its marker; it is asked only where the manifest says that it does.

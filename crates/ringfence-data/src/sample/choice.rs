@@ -51,6 +51,7 @@ pub fn choose<'a>(
     }
     let tables = tables.iter().map(|table| (table.name.as_str(), table));
     let state = State {
+        rules,
         tables: tables.collect(),
         edges,
         chosen: HashMap::new(),
@@ -85,6 +86,7 @@ struct Choice<'a, 's, 'p> {
 pub(super) type Pointed<'a> = (&'a str, &'a [String]);
 
 struct State<'a> {
+    rules: &'a Rules,
     tables: HashMap<&'a str, &'a Table>,
     /// The references of each table that are followed.
     edges: HashMap<&'a str, Vec<&'a Edge>>,
@@ -166,13 +168,18 @@ impl<'a> Choice<'a, '_, '_> {
                 return Ok(());
             }
         }
-        let chooser = Chooser::new(self.secret, name);
+        let document = rule.document.as_ref();
+        let ranked = document.and_then(|document| document.table.as_deref());
+        let chooser = Chooser::new(self.secret, ranked.unwrap_or(name));
+        if let (Some(_), Rows::Count(most)) = (document, rows) {
+            return self.documents(name, most, &chooser);
+        }
         let mut lowest = match rows {
             Rows::Count(most) => Some(lowest(most)),
             _ => None,
         };
         self.scan(name, rule.filter.as_deref(), |state, layout, values| {
-            let rank = || chooser.rank(&layout.key(values));
+            let rank = || chooser.rank(&layout.document(values));
             match (&mut lowest, rows) {
                 (Some(lowest), _) => lowest.offer(rank(), layout.seen(values)),
                 (None, Rows::Fraction(fraction)) if !fraction.holds(rank()) => {}
@@ -180,6 +187,30 @@ impl<'a> Choice<'a, '_, '_> {
             }
         })?;
         self.take_all(name, lowest.into_iter())
+    }
+
+    /// The rows of so many documents, those of the lowest ranks.
+    fn documents(
+        &mut self,
+        name: &'a str,
+        most: u64,
+        chooser: &Chooser,
+    ) -> Result<(), SampleError> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let rule = self.rules.table(name);
+        let mut kept: BTreeMap<u64, Vec<Seen>> = BTreeMap::new();
+        self.scan(name, rule.filter.as_deref(), |_, layout, values| {
+            let rank = chooser.rank(&layout.document(values));
+            kept.entry(rank).or_default().push(layout.seen(values));
+            if kept.len() > most {
+                kept.pop_last();
+            }
+        })?;
+        let layout = self.state.layout(name)?;
+        for seen in kept.into_values().flatten() {
+            self.state.take(name, &layout, seen);
+        }
+        Ok(())
     }
 
     /// The rows that come along with the parents they point to.
@@ -375,7 +406,13 @@ impl<'a> State<'a> {
             let parent = self.table(&edge.parent)?;
             Ok((edge, kinds(parent, &edge.referenced)?))
         };
-        Layout::new(self.table(name)?, edges.map(kinds_of))
+        let rule = self.rules.tables.get(name);
+        let document = rule.and_then(|rule| rule.document.as_ref());
+        Layout::new(
+            self.table(name)?,
+            edges.map(kinds_of),
+            document.map(|document| document.column.as_str()),
+        )
     }
 }
 

@@ -15,6 +15,17 @@ use super::cut::{Cut, Cuts};
 use super::source::{Key, Scan, Source};
 use super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 
+/// A store's tables, with the references that its schema leaves out and the rules declare.
+///
+/// # Errors
+///
+/// Where the store cannot be asked.
+pub fn tables(source: &mut dyn Source, rules: &Rules) -> Result<Vec<Table>, SampleError> {
+    let mut tables = source.tables()?;
+    rules.declare(&mut tables);
+    Ok(tables)
+}
+
 /// A plan of a store's tables.
 ///
 /// # Errors
@@ -36,7 +47,7 @@ pub fn create<W: Write>(
     mut manifest: Manifest,
     (output, progress): (W, &mut Progress<'_>),
 ) -> Result<(Manifest, W), SampleError> {
-    let tables = source.tables()?;
+    let tables = tables(source, rules)?;
     let plan = plan(&tables, rules)?;
     let travelling: Vec<&Table> = plan
         .tables
@@ -93,6 +104,11 @@ fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableMani
     TableManifest {
         name: table.name.clone(),
         columns: masker.writes().to_vec(),
+        kinds: masker
+            .writes()
+            .iter()
+            .filter_map(|name| Some(table.column(name)?.kind.word().to_owned()))
+            .collect(),
         later: later.flat_map(|edge| edge.columns.clone()).collect(),
         key: identity(table).to_vec(),
         rows: 0,

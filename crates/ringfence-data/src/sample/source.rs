@@ -1,6 +1,7 @@
 //! Reading a store in one snapshot: its tables, and their rows.
 
 mod postgres;
+mod qdrant;
 mod sqlite;
 
 use std::time::Duration;
@@ -86,7 +87,8 @@ pub fn open(target: &Target, patience: Duration) -> Result<Box<dyn Source>, Samp
     Ok(match target.kind {
         Kind::Postgres => Box::new(postgres::Postgres::open(target, patience)?),
         Kind::Sqlite => Box::new(sqlite::Sqlite::open(target)?),
-        Kind::Redis | Kind::Qdrant | Kind::Http => {
+        Kind::Qdrant => Box::new(qdrant::Qdrant::open(target)?),
+        Kind::Redis | Kind::S3 | Kind::Http => {
             return Err(StoreError::NotWritable("only tables can be sampled".to_owned()).into());
         }
     })

@@ -49,15 +49,24 @@ pub(super) fn masked(
     Ok(wanted.iter().filter_map(one).collect())
 }
 
-/// The same rules with every other column kept: here nothing travels, so nothing is left behind.
+/// The same rules with every other column kept: here nothing travels, so nothing is left behind. But a vector that nobody keeps tells what
+/// its text no longer does, and nothing makes it again here: it becomes null, or is refused where it has to be there.
 fn in_place(tables: &[&Table], rules: &Rules) -> Rules {
     let mut whole = Rules::default();
     for table in tables {
         let mut rule = rules.table(&table.name);
         for column in table.columns.iter().filter(|column| !column.generated) {
-            let keep = || Rule::new(Masker::Keep);
-            rule.columns.entry(column.name.clone()).or_insert_with(keep);
+            let masker = match column.kind {
+                Kind::Vector if column.nullable => Masker::Null,
+                Kind::Vector => continue,
+                _ => Masker::Keep,
+            };
+            let other = || Rule::new(masker);
+            rule.columns
+                .entry(column.name.clone())
+                .or_insert_with(other);
         }
+        rule.remade.clear();
         whole.tables.insert(table.name.clone(), rule);
     }
     whole

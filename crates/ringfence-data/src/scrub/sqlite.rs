@@ -10,7 +10,7 @@ use crate::address::Target;
 use crate::sample::quiet::silence_file;
 use crate::sample::{SampleError, source};
 use crate::store::StoreError;
-use crate::store::sqlite::{self, Sqlite};
+use crate::store::sqlite::{self, Sqlite, vec0};
 
 #[expect(
     clippy::needless_pass_by_value,
@@ -27,6 +27,8 @@ pub(super) fn scrub(
     counted: &mut Counted<'_, '_>,
 ) -> Result<Scrubbed, SampleError> {
     let mut connection = Sqlite::open(target)?.writer()?;
+    // A table of vectors can only be emptied by the code that it is made of.
+    vec0::tables(&connection)?;
     silence_file(&connection).map_err(lost)?;
     connection
         .pragma_update(None, "foreign_keys", true)

@@ -2,6 +2,7 @@
 //! header that names the application, where the application has left it free.
 
 pub(crate) mod typed;
+pub(crate) mod vec0;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

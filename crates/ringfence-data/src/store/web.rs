@@ -1,15 +1,10 @@
-//! What is asked over HTTP: a reserved path of any resource, and a reserved collection of Qdrant.
-//!
-//! Neither has a place for a mark that would not travel. Qdrant's requests are those of its documented REST interface
-//! (<https://api.qdrant.tech/api-reference>): collections, points, payloads.
+//! What is asked over HTTP: a reserved path of any resource. It has no place for a mark that would not travel.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, RequestBuilder};
-use zeroize::Zeroizing;
 
 use super::{Store, StoreError};
 use crate::address::{self, Target};
@@ -19,9 +14,6 @@ use crate::tls;
 /// Where any HTTP resource says whose it is.
 const PATH: &str = "/.well-known/ringfence";
 
-/// The reserved collection.
-const COLLECTION: &str = "/collections/ringfence_marker";
-
 /// The longest answer that is read.
 const MOST: u64 = 1 << 16;
 
@@ -29,12 +21,6 @@ const MOST: u64 = 1 << 16;
 pub(super) struct Http {
     agent: Agent,
     base: String,
-}
-
-/// A Qdrant server.
-pub(super) struct Qdrant {
-    http: Http,
-    key: Option<Zeroizing<String>>,
 }
 
 impl Http {
@@ -117,72 +103,5 @@ impl Store for Http {
         Err(StoreError::NotWritable(format!(
             "let it serve this text at `{PATH}`: {text}"
         )))
-    }
-}
-
-impl Qdrant {
-    pub(super) fn open(target: &Target, patience: Duration) -> Result<Self, StoreError> {
-        Ok(Self {
-            http: Http::open(target, patience)?,
-            key: target.key.clone(),
-        })
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{COLLECTION}{path}", self.http.base)
-    }
-
-    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
-        match &self.key {
-            Some(key) => request.header("api-key", key.as_str()),
-            None => request,
-        }
-    }
-
-    fn put(&self, path: &str, body: &Value) -> Result<(), StoreError> {
-        let request = self.authorized(self.http.agent.put(self.url(path)));
-        let sent = request
-            .header("content-type", "application/json")
-            .send(body.to_string());
-        match answer(sent, MOST)? {
-            Some(_) => Ok(()),
-            None => Err(StoreError::Refused("there is no such collection".into())),
-        }
-    }
-}
-
-impl Store for Qdrant {
-    fn read(&mut self) -> Result<Found, StoreError> {
-        let request = self.authorized(self.http.agent.get(self.url("/points/1")));
-        let marker = match answer(request.call(), MOST)? {
-            Some(text) => {
-                let reply: Value = serde_json::from_str(&text)
-                    .map_err(|error| StoreError::Unreadable(error.to_string()))?;
-                let payload = reply.pointer("/result/payload").cloned();
-                let payload = payload.ok_or_else(|| {
-                    StoreError::Unreadable("the reserved point has no payload".into())
-                })?;
-                Some(
-                    serde_json::from_value(payload)
-                        .map_err(|error| StoreError::Unreadable(error.to_string()))?,
-                )
-            }
-            None => None,
-        };
-        Ok(self.http.found(marker))
-    }
-
-    fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
-        let request = self.authorized(self.http.agent.get(self.url("")));
-        if answer(request.call(), MOST)?.is_none() {
-            self.put("", &json!({ "vectors": { "size": 1, "distance": "Dot" } }))?;
-        }
-        let marker = Marker {
-            cluster: String::new(),
-            database: String::new(),
-            ..marker.clone()
-        };
-        let point = json!({ "points": [{ "id": 1, "vector": [1.0], "payload": marker }] });
-        self.put("/points?wait=true", &point)
     }
 }

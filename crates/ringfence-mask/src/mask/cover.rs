@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::form::{Distinct, Form, Unfit};
 use crate::rule::{DateChange, Masker, Rule, Rules, TableRule};
-use crate::schema::{Column, ForeignKey, Table};
+use crate::schema::{Column, ForeignKey, Kind, Table};
 
 /// Rules that cannot be carried out.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -32,6 +32,19 @@ pub enum Problem {
     Uncovered {
         /// A rule that writes its type.
         suggestion: &'static str,
+    },
+    /// A vector that would be missing.
+    #[error(
+        "must have a vector: say under `vectors` what it is made of, or `keep` it where its texts are public"
+    )]
+    Vector,
+    /// A vector that tells what its text no longer does.
+    #[error(
+        "is kept, and `{masked}` is masked: a vector can be turned back into its text; say under `vectors` what it is made of, or keep both"
+    )]
+    Exposed {
+        /// The column of texts.
+        masked: String,
     },
     /// The rule says null.
     #[error(
@@ -189,9 +202,20 @@ fn check_table(table: &Table, rule: &TableRule, errors: &mut Vec<CoverError>) {
             found(name, Problem::Unknown);
         }
     }
+    let exposed = exposed(table, rule);
     for column in &table.columns {
         match rule.columns.get(&column.name) {
+            Some(Rule {
+                masker: Masker::Keep,
+                ..
+            }) if column.kind == Kind::Vector && exposed.is_some() => {
+                let masked = exposed.map(|column| column.name.clone());
+                let masked = masked.unwrap_or_default();
+                found(&column.name, Problem::Exposed { masked });
+            }
             None if column.nullable || column.default || column.generated => {}
+            None if rule.remade.contains(&column.name) => {}
+            None if column.kind == Kind::Vector => found(&column.name, Problem::Vector),
             None => found(&column.name, uncovered(column)),
             Some(rule) => {
                 if let Some(problem) = unfit(table, column, rule) {
@@ -200,6 +224,22 @@ fn check_table(table: &Table, rule: &TableRule, errors: &mut Vec<CoverError>) {
             }
         }
     }
+}
+
+/// A table's free text that is masked, where none of its texts stays: what a vector that is kept beside it would tell.
+fn exposed<'t>(table: &'t Table, rule: &TableRule) -> Option<&'t Column> {
+    let masker = |column: &Column| rule.columns.get(&column.name).map(|rule| &rule.masker);
+    let mut texts = table
+        .columns
+        .iter()
+        .filter(|column| matches!(column.kind, Kind::Text { .. } | Kind::Json));
+    if texts
+        .clone()
+        .any(|column| masker(column) == Some(&Masker::Keep))
+    {
+        return None;
+    }
+    texts.find(|column| matches!(masker(column), Some(Masker::Text { .. })))
 }
 
 fn uncovered(column: &Column) -> Problem {

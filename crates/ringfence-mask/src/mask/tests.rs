@@ -745,3 +745,54 @@ proptest! {
         let _ = One::new(&kind, &rule.to_string()).mask(Value::Integer(i64::MIN));
     }
 }
+
+#[test]
+fn a_vector_is_not_kept_beside_its_masked_text() {
+    let chunks = table(
+        "chunks",
+        &[
+            ("body", "text"),
+            ("lang", "text"),
+            ("embedding", "vector(3)"),
+        ],
+    );
+    let check = |columns: &[(&str, &str)], expected: &str| {
+        let rules = rules(&[("chunks", columns)]);
+        let key = Key::read(&[7; 32]).unwrap();
+        let said = match Masking::new(&[&chunks], &rules, &key) {
+            Ok(_) => String::new(),
+            Err(errors) => errors[0].to_string(),
+        };
+        assert!(
+            said.contains(expected) && said.is_empty() == expected.is_empty(),
+            "{said}"
+        );
+    };
+    let kept = ("embedding", "keep");
+    check(
+        &[("body", "text"), kept],
+        "`chunks.embedding` is kept, and `body` is masked",
+    );
+    check(&[("body", "keep"), ("lang", "text"), kept], "");
+    check(&[("lang", "hash"), kept], "");
+    check(&[("body", "text")], "");
+}
+
+#[test]
+fn a_vector_that_must_be_there_is_kept_or_made_again() {
+    let mut chunks = table("chunks", &[("body", "text"), ("embedding", "vector(3)")]);
+    chunks.columns[1].nullable = false;
+    let mut rules = rules(&[("chunks", &[("body", "text")])]);
+    let key = Key::read(&[7; 32]).unwrap();
+    let Err(errors) = Masking::new(&[&chunks], &rules, &key) else {
+        panic!("covered");
+    };
+    assert!(
+        errors[0].to_string().contains("must have a vector"),
+        "{}",
+        errors[0]
+    );
+    let rule = rules.tables.get_mut("chunks").unwrap();
+    rule.remade.insert("embedding".to_owned());
+    assert!(Masking::new(&[&chunks], &rules, &key).is_ok());
+}

@@ -5,10 +5,11 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::{
-    AddressPart, Along, DateChange, DatePart, Language, Link, Masker, NamePart, NumberChange,
-    PhoneRange, Rows, Rule, Template, When,
+    AddressPart, Along, DateChange, DatePart, Document, Language, Link, Masker, NamePart,
+    NumberChange, PhoneRange, Rows, Rule, Template, When,
 };
 use crate::choose::Fraction;
+use crate::schema::ForeignKey;
 
 /// What is no rule, and what would be one.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -56,6 +57,20 @@ pub enum RuleError {
         "`{found}` does not say with which parent rows come along: expected `users`, `users cap 5` or `users by owner_id cap 5`"
     )]
     Along {
+        /// What stands there.
+        found: String,
+    },
+    /// What says of which document a row is.
+    #[error(
+        "`{found}` does not say of which document a row is: expected `document_id` or `documents by document_id`"
+    )]
+    Document {
+        /// What stands there.
+        found: String,
+    },
+    /// What a column points to.
+    #[error("`{found}` is no column of a table: expected `users.id`")]
+    Reference {
         /// What stands there.
         found: String,
     },
@@ -300,6 +315,46 @@ impl FromStr for Rows {
             .map_err(|_| RuleError::Rows {
                 found: text.to_owned(),
             })
+    }
+}
+
+/// A reference that the store's schema does not declare: a column, and what it points to, such as `users.id`.
+///
+/// # Errors
+/// Where the second is no column of a table.
+pub fn reference(column: &str, to: &str) -> Result<ForeignKey, RuleError> {
+    let parts = to.rsplit_once('.');
+    let parts = parts.filter(|(table, column)| !table.is_empty() && !column.is_empty());
+    let (parent, referenced) = parts.ok_or_else(|| RuleError::Reference {
+        found: to.to_owned(),
+    })?;
+    Ok(ForeignKey {
+        columns: vec![column.to_owned()],
+        parent: parent.to_owned(),
+        referenced: vec![referenced.to_owned()],
+        // No constraint stands behind it, so nothing is checked before the end.
+        deferrable: true,
+    })
+}
+
+impl FromStr for Document {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let (table, column) = match text.split_once(" by ") {
+            Some((table, column)) => (Some(table.trim().to_owned()), column.trim()),
+            None => (None, text.trim()),
+        };
+        let is_name = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
+        if !is_name(column) || !table.as_deref().is_none_or(is_name) {
+            return Err(RuleError::Document {
+                found: text.to_owned(),
+            });
+        }
+        Ok(Self {
+            column: column.to_owned(),
+            table,
+        })
     }
 }
 

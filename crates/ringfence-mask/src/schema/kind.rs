@@ -117,6 +117,25 @@ impl Kind {
         }
     }
 
+    /// The type's word, which [`Kind::read`] reads back without its limits.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer(_) => "bigint",
+            Self::Decimal { .. } => "numeric",
+            Self::Real => "real",
+            Self::Text { .. } | Self::Enumeration => "text",
+            Self::Bytes => "bytea",
+            Self::Uuid => "uuid",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::Json => "json",
+            Self::Vector => "vector",
+            Self::Other => "other",
+        }
+    }
+
     /// The most characters that text of this kind may have.
     #[must_use]
     pub fn limit(&self) -> Option<u32> {

@@ -240,7 +240,7 @@ const RESOURCE: Shape = Shape::Table(&[
     key(
         "kind",
         Shape::Text,
-        "what it is: `postgres`, `redis`, `sqlite`, `http`, `openai` …",
+        "what it is: `postgres`, `sqlite`, `redis`, `qdrant`, `s3`, `http`, `openai` …",
     ),
     key(
         "setting",
@@ -251,7 +251,7 @@ const RESOURCE: Shape = Shape::Table(&[
     key(
         "owner",
         Shape::Variable,
-        "the setting with the address of the role that may mark, scrub and load it; the usual one where absent",
+        "the setting with the address of the role that may mark, scrub and load it, and of Qdrant and S3 with its key; the usual one where absent",
     ),
     key(
         "marked",
@@ -422,7 +422,7 @@ const TABLE: Shape = Shape::Table(&[
     key(
         "where",
         Shape::Text,
-        "a condition in the store's SQL: only these rows are chosen",
+        "a condition in the store's language (SQL, a filter of Qdrant's in JSON): only these rows are chosen",
     ),
     key(
         "along",
@@ -433,6 +433,16 @@ const TABLE: Shape = Shape::Table(&[
         "links",
         TEXTS,
         "references that the schema does not declare: `author_id to users`, `subject_id to posts when subject_type is Post`",
+    ),
+    key(
+        "document",
+        Shape::Text,
+        "the column that says of which document a row is: those of one are chosen together; `documents by document_id` chooses the documents that the table `documents`, here or in another store, is sampled to",
+    ),
+    key(
+        "references",
+        Shape::Map(&Shape::Text),
+        "columns that point to another table without a constraint that says so: `chunk_id = \"chunks.id\"`",
     ),
     key(
         "cut",
@@ -452,7 +462,7 @@ const TABLE: Shape = Shape::Table(&[
     key(
         "vectors",
         Shape::Map(&Shape::Text),
-        "columns that are made again from the masked text of another column, by `index`",
+        "columns that are made again from the masked text of another column, by `index`: `body`, or `chunks.body by chunk_id`",
     ),
 ]);
 

@@ -7,8 +7,8 @@ use ringfence_data::sample::{Manifest, Step, create};
 use super::{Above, resources};
 use crate::ambient::{self, Ambient};
 use crate::args::data::SampleCreate;
-use crate::data::desk;
 use crate::data::meter::Meter;
+use crate::data::{desk, index};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
 
@@ -61,6 +61,8 @@ pub(super) fn write<W: Write>(
         to: above.to.clone(),
         resource: above.resource.name.clone(),
         source: mark,
+        index: index::declared(&above.resource, &above.desk.environment)
+            .map_or_else(String::new, |index| index.written()),
         ..Manifest::default()
     };
     let mut meter = Meter::new(ambient);

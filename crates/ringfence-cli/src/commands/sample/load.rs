@@ -118,13 +118,13 @@ pub(super) fn one(
     let remade = index::remade(resource);
     let embedder = index::embedder(resource, environment, &below.resolution)
         .map_err(|error| desk::failed(resource, environment, &error))?;
-    let vectors = match &embedder {
-        _ if remade.is_empty() => None,
-        Some(embedder) => Some(Vectors {
-            columns: &remade,
-            embedder,
-        }),
-        None => return Err(nothing_embeds(resource, &environment.name)),
+    if embedder.is_none() && !remade.is_empty() {
+        return Err(nothing_embeds(resource, &environment.name));
+    }
+    let vectors = Vectors {
+        columns: &remade,
+        embedder: embedder.as_ref(),
+        index: &index::declared(resource, environment).unwrap_or_default(),
     };
     let (mut meter, file) = Meter::of_file(ambient, file);
     let loaded = load::load(&target, file, (present, vectors), &mut |step| {

@@ -66,7 +66,8 @@ pub(super) fn run(
     for resource in resources(&below, &arguments.amount)? {
         let above = Above::open(&below, &resource, &arguments.amount, ambient, output)?;
         let (mut source, _) = above.source()?;
-        let tables = source.tables().map_err(|error| above.failed(error))?;
+        let tables =
+            create::tables(source.as_mut(), &above.rules).map_err(|error| above.failed(error))?;
         let plan = create::plan(&tables, &above.rules).map_err(|error| above.failed(error))?;
         let links = links::suggested(source.as_mut(), &tables, &above.rules);
         let links = links.map_err(|error| above.failed(error))?;
@@ -135,7 +136,8 @@ pub(super) fn greenmask(
     };
     let above = Above::open(&below, resource, &arguments.amount, ambient, output)?;
     let (mut source, _) = above.source()?;
-    let tables = source.tables().map_err(|error| above.failed(error))?;
+    let tables =
+        create::tables(source.as_mut(), &above.rules).map_err(|error| above.failed(error))?;
     let configuration = configuration(&tables, &above.rules);
     for note in &configuration.notes {
         output.say(&format!("ringfence: {note}"));
@@ -149,7 +151,7 @@ fn suggestions(tables: &[Table], rules: &Rules) -> Vec<SuggestionRecord> {
     let all = tables.iter().filter(may).flat_map(suggest);
     let new = all.filter(|suggestion: &Suggestion| {
         let rule = rules.table(&suggestion.table);
-        !rule.columns.contains_key(&suggestion.column)
+        !rule.columns.contains_key(&suggestion.column) && !rule.remade.contains(&suggestion.column)
     });
     new.map(|suggestion| SuggestionRecord {
         rule: suggestion.rule.to_string(),
@@ -183,6 +185,7 @@ fn record(resource: &str, (tables, rules): (&[Table], &Rules), plan: &Plan) -> R
         let columns = columns.into_iter().flat_map(|table| &table.columns);
         let uncovered = columns
             .filter(|column| !column.generated && !rule.columns.contains_key(&column.name))
+            .filter(|column| !rule.remade.contains(&column.name))
             .map(|column| column.name.clone());
         TableRecord {
             table: planned.name.clone(),

@@ -18,6 +18,8 @@ pub(super) struct Layout<'a> {
     identity: usize,
     kinds: Vec<Kind>,
     edges: Vec<Way<'a>>,
+    /// The place of the column that says of which document a row is.
+    document: Option<usize>,
 }
 
 /// A followed reference, and how a row is asked for what it points to.
@@ -169,20 +171,22 @@ impl<'a> Layout<'a> {
     pub(super) fn new(
         table: &'a Table,
         followed: impl Iterator<Item = Result<(&'a Edge, Vec<Kind>), SampleError>>,
+        document: Option<&str>,
     ) -> Result<Self, SampleError> {
         let mut columns = identity(table).to_vec();
         let identity = columns.len();
         let mut edges = Vec::new();
+        let mut place = |column: &str| {
+            let known = columns.iter().position(|own| own == column);
+            known.unwrap_or_else(|| {
+                columns.push(column.to_owned());
+                columns.len() - 1
+            })
+        };
+        let document = document.map(&mut place);
         for way in followed {
             let (edge, kinds) = way?;
-            let place = |column: &String| {
-                let known = columns.iter().position(|own| own == column);
-                Some(known.unwrap_or_else(|| {
-                    columns.push(column.clone());
-                    columns.len() - 1
-                }))
-            };
-            if let Some(pointer) = Pointer::new(edge, kinds, place) {
+            if let Some(pointer) = Pointer::new(edge, kinds, |column| Some(place(column))) {
                 edges.push(Way { edge, pointer });
             }
         }
@@ -191,6 +195,7 @@ impl<'a> Layout<'a> {
             columns,
             identity,
             edges,
+            document,
         })
     }
 
@@ -202,6 +207,15 @@ impl<'a> Layout<'a> {
     pub(super) fn key<'v>(&'v self, values: &[Value<'v>]) -> Vec<(Value<'v>, &'v Kind)> {
         let pairs = values.iter().copied().zip(&self.kinds);
         pairs.take(self.identity).collect()
+    }
+
+    /// What decides whether a row is chosen: its document, or itself where it is of none.
+    pub(super) fn document<'v>(&'v self, values: &[Value<'v>]) -> Vec<(Value<'v>, &'v Kind)> {
+        let of = self.document.and_then(|place| {
+            let pair = (*values.get(place)?, self.kinds.get(place)?);
+            (pair.0 != Value::Null).then_some(pair)
+        });
+        of.map_or_else(|| self.key(values), |pair| vec![pair])
     }
 
     /// What a row says.

@@ -10,7 +10,9 @@ use postgres::{CopyInWriter, Transaction};
 use super::super::artifact::{Part, Reader};
 use super::super::quiet::{lock, silence};
 use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
-use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors, only_tables};
+use super::{
+    Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, only_tables, same_embeddings,
+};
 use crate::address::Target;
 use crate::store::StoreError;
 use crate::store::postgres::{Postgres, quoted, quoted_whole, refused};
@@ -19,28 +21,35 @@ use crate::vectors::{self, Embedder, Remade};
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, vectors): (Present, Option<Vectors<'_>>),
+    (present, vectors): (Present, Vectors<'_>),
     patience: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
     only_tables(&begun)?;
+    same_embeddings(&vectors, &begun)?;
     let mut store = Postgres::open(target, patience)?;
     let mut transaction = store.client().transaction().map_err(lost)?;
     prepare(&mut transaction, &begun, present)?;
     let tables: Vec<String> = begun.tables.iter().map(|t| quoted(&t.name)).collect();
     let silenced = silence(&mut transaction, &tables).map_err(lost)?;
+    let waiting = waiting(&mut transaction, vectors.columns)?;
     let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
     for (place, table) in begun.tables.iter().enumerate() {
         set_later(&mut transaction, place, table)?;
     }
     sequences::go_on(&mut transaction, &tables).map_err(lost)?;
     silenced.end(&mut transaction).map_err(lost)?;
-    if let Some(vectors) = &vectors {
+    if let Some(embedder) = vectors.embedder {
         for remade in vectors.columns {
-            remake(&mut transaction, remade, vectors.embedder)?;
+            remake(&mut transaction, remade, &begun, embedder)?;
         }
-        let corpus = corpus(vectors, &manifest);
+    }
+    for column in &waiting {
+        let statement = format!("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {column} SET NOT NULL");
+        transaction.batch_execute(&statement).map_err(lost)?;
+    }
+    if let Some(corpus) = corpus(&vectors, &manifest) {
         transaction
             .execute("UPDATE ringfence.marker SET vectors = $1", &[&corpus])
             .map_err(lost)?;
@@ -114,6 +123,26 @@ fn prepare(
         statements.push_str(&format!("TRUNCATE {};", gone.join(", ")));
     }
     transaction.batch_execute(&statements).map_err(lost)
+}
+
+/// Columns of vectors that must have a value, and get it once their texts are there: as a statement names them.
+fn waiting(
+    transaction: &mut Transaction<'_>,
+    columns: &[Remade],
+) -> Result<Vec<String>, SampleError> {
+    let query = "SELECT FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND attnotnull AND NOT attisdropped";
+    let mut waiting = Vec::new();
+    for remade in columns {
+        let name = quoted(&remade.table);
+        let found = transaction.query_opt(query, &[&name, &remade.column]);
+        if found.map_err(lost)?.is_some() {
+            let column = format!("{name} ALTER COLUMN {}", quoted_whole(&remade.column));
+            let statement = format!("ALTER TABLE {column} DROP NOT NULL");
+            transaction.batch_execute(&statement).map_err(lost)?;
+            waiting.push(column);
+        }
+    }
+    Ok(waiting)
 }
 
 /// The tables that do not travel and point to those that do. They have to be empty: their rows would point to nothing.
@@ -279,6 +308,7 @@ fn insert(
 fn remake(
     transaction: &mut Transaction<'_>,
     remade: &Remade,
+    manifest: &Manifest,
     embedder: &Embedder,
 ) -> Result<(), SampleError> {
     let name = quoted(&remade.table);
@@ -295,8 +325,18 @@ fn remake(
     };
     let kind: String = row.ok_or_else(missing)?.get(0);
     let (column, of) = (quoted_whole(&remade.column), quoted_whole(&remade.of));
-    let texts =
-        format!("SELECT ctid::text, {of}::text FROM {name} WHERE {of} IS NOT NULL ORDER BY ctid");
+    let from = match &remade.elsewhere {
+        None => format!("{name} t, LATERAL (SELECT t.{of}) s"),
+        Some((table, by)) => format!(
+            "{name} t JOIN {} s ON s.{} = t.{}",
+            quoted(table),
+            quoted_whole(known_by(manifest, remade, table)?),
+            quoted_whole(by)
+        ),
+    };
+    let texts = format!(
+        "SELECT t.ctid::text, s.{of}::text FROM {from} WHERE s.{of} IS NOT NULL ORDER BY t.ctid"
+    );
     let texts = transaction.prepare(&texts).map_err(lost)?;
     let set = format!("UPDATE {name} SET {column} = $1::text::{kind} WHERE ctid = $2::text::tid");
     let set = transaction.prepare(&set).map_err(lost)?;

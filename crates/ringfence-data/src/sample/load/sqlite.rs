@@ -1,31 +1,42 @@
 //! Into SQLite: one transaction whose foreign keys are looked at when it ends.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use ringfence_mask::schema::Kind;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params_from_iter};
+use rusqlite::{
+    Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params_from_iter,
+};
 
 use super::super::artifact::{Fields, Part, Reader};
 use super::super::quiet::silence_file;
 use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
-use super::{Present, Vectors, corpus, in_the_way, kept, no_vectors, only_tables};
+use super::{
+    Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, only_tables, same_embeddings,
+};
 use crate::address::Target;
+use crate::store::sqlite::vec0::{self, Form, Vec0};
 use crate::store::sqlite::{Sqlite, quoted, refused, typed};
 use crate::vectors::{self, Embedder, Remade};
 
 pub(super) fn load(
     target: &Target,
     artifact: impl BufRead,
-    (present, vectors): (Present, Option<Vectors<'_>>),
+    (present, vectors): (Present, Vectors<'_>),
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
     only_tables(&begun)?;
+    same_embeddings(&vectors, &begun)?;
     let mut connection = Sqlite::open(target)?.writer()?;
+    let into = Into {
+        tables: vec0::tables(&connection)?,
+        remade: vectors.columns,
+    };
     let mut transaction = begin(&mut connection).map_err(lost)?;
     prepare(&transaction, &begun, present)?;
-    let manifest = rows(&mut transaction, &mut reader, &begun, progress)?;
+    let manifest = rows(&mut transaction, &mut reader, (&begun, &into), progress)?;
     let broken =
         transaction.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
             row.get::<_, i64>(0)
@@ -37,11 +48,12 @@ pub(super) fn load(
             return Err(SampleError::Target(message));
         }
     }
-    if let Some(vectors) = &vectors {
+    if let Some(embedder) = vectors.embedder {
         for remade in vectors.columns {
-            remake(&transaction, remade, vectors.embedder)?;
+            remake(&transaction, remade, (&begun, &into), embedder)?;
         }
-        let corpus = corpus(vectors, &manifest);
+    }
+    if let Some(corpus) = corpus(&vectors, &manifest) {
         transaction
             .execute("UPDATE ringfence_marker SET vectors = ?1", [corpus])
             .map_err(lost)?;
@@ -57,6 +69,12 @@ pub(super) fn load(
     }
     transaction.commit().map_err(lost)?;
     Ok(manifest)
+}
+
+/// What rows are put into: the target's tables of vectors, and the columns that are made once the rows are there.
+struct Into<'a> {
+    tables: BTreeMap<String, Vec0>,
+    remade: &'a [Remade],
 }
 
 #[expect(
@@ -146,10 +164,11 @@ fn dependents(transaction: &Transaction<'_>, manifest: &Manifest) -> Result<(), 
 fn rows(
     transaction: &mut Transaction<'_>,
     reader: &mut Reader<impl BufRead>,
-    manifest: &Manifest,
+    (manifest, into): (&Manifest, &Into<'_>),
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let mut statement: Option<(Statement<'_>, Vec<Held>, &TableManifest)> = None;
+    let mut is_typed = false;
     let mut fields = Fields::default();
     let mut count = 0;
     loop {
@@ -160,9 +179,16 @@ fn rows(
                     .tables
                     .get(place)
                     .ok_or(SampleError::Artifact("a table of it is damaged"))?;
-                let insert = insert(table);
+                let (insert, kinds) = match into.tables.get(&table.name) {
+                    Some(vectors) => into.vectors(table, vectors)?,
+                    None => (
+                        insert(table, &into.required(transaction, table)?),
+                        kinds(transaction, table)?,
+                    ),
+                };
+                is_typed = into.tables.contains_key(&table.name);
                 let prepared = transaction.prepare(&insert).map_err(lost)?;
-                statement = Some((prepared, kinds(transaction, table)?, table));
+                statement = Some((prepared, kinds, table));
             }
             Part::Row(line) => {
                 let (statement, kinds, table) = statement
@@ -170,7 +196,10 @@ fn rows(
                     .ok_or(SampleError::Artifact("a row of it is of no table"))?;
                 fields.read(line)?;
                 let values = fields.texts().zip(&*kinds);
-                let values = values.map(|(text, kind)| value(text, kind));
+                let values = values.map(|(text, kind)| match value(text, kind) {
+                    Value::Text(text) if is_typed => typed(text, &kind.0),
+                    other => other,
+                });
                 statement.execute(params_from_iter(values)).map_err(lost)?;
                 count += 1;
                 progress(Step {
@@ -184,39 +213,124 @@ fn rows(
     }
 }
 
+impl Into<'_> {
+    /// The columns of an ordinary table that are made later, and must have a value until then.
+    fn required(
+        &self,
+        transaction: &Transaction<'_>,
+        table: &TableManifest,
+    ) -> Result<Vec<&str>, SampleError> {
+        let own = self.remade.iter().filter(|made| made.table == table.name);
+        let mut required = Vec::new();
+        for made in own.filter(|made| !table.columns.contains(&made.column)) {
+            if declared(transaction, made)?.1 {
+                required.push(made.column.as_str());
+            }
+        }
+        Ok(required)
+    }
+
+    /// How a row gets into a table of vectors, and the kinds of its values. What is made later is all zeros until then: such a table
+    /// holds no null.
+    fn vectors(
+        &self,
+        table: &TableManifest,
+        vectors: &Vec0,
+    ) -> Result<(String, Vec<Held>), SampleError> {
+        let missing = |column: &str| {
+            SampleError::Target(format!(
+                "`{}` of the target has no column `{column}`",
+                table.name
+            ))
+        };
+        let (mut names, mut places, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+        for name in &table.columns {
+            let held = vectors.held(name).ok_or_else(|| missing(name))?;
+            names.push(quoted(name));
+            places.push(held.form.place().to_owned());
+            kinds.push((held.column.kind.clone(), false));
+        }
+        for held in &vectors.columns {
+            let name = &held.column.name;
+            if held.form == Form::Plain || table.columns.contains(name) {
+                continue;
+            }
+            let is_made = |made: &Remade| made.table == table.name && made.column == *name;
+            match held.form {
+                Form::Floats(numbers) if self.remade.iter().any(is_made) => {
+                    names.push(quoted(name));
+                    places.push(format!("zeroblob({})", u64::from(numbers) * 4));
+                }
+                _ => {
+                    return Err(SampleError::Target(format!(
+                        "`{}.{name}` must have a vector: keep it, or say under `vectors` what it is made of",
+                        table.name
+                    )));
+                }
+            }
+        }
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            quoted(&table.name),
+            names.join(", "),
+            places.join(", ")
+        );
+        Ok((insert, kinds))
+    }
+}
+
+/// Text as a table of vectors takes it, which has no affinity.
+fn typed(text: String, kind: &Kind) -> Value {
+    match kind {
+        Kind::Integer(_) | Kind::Boolean => text.parse().map(Value::Integer).ok(),
+        Kind::Real => text.parse().map(Value::Real).ok(),
+        _ => None,
+    }
+    .unwrap_or(Value::Text(text))
+}
+
 /// Makes a column of vectors again from another column's text, which has been masked.
 fn remake(
     transaction: &Transaction<'_>,
     remade: &Remade,
+    (manifest, into): (&Manifest, &Into<'_>),
     embedder: &Embedder,
 ) -> Result<(), SampleError> {
-    let (name, column, of) = (
-        quoted(&remade.table),
-        quoted(&remade.column),
-        quoted(&remade.of),
-    );
-    let declared = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
-    let kind: String = transaction
-        .query_row(declared, [&remade.table, &remade.column], |row| row.get(0))
-        .map_err(lost)?;
-    let next = format!(
-        "SELECT rowid, {of} FROM {name} WHERE rowid > ?1 AND {of} IS NOT NULL ORDER BY rowid LIMIT ?2"
-    );
-    let mut next = transaction.prepare(&next).map_err(lost)?;
-    let set = format!("UPDATE {name} SET {column} = ?1 WHERE rowid = ?2");
+    let (name, column) = (quoted(&remade.table), quoted(&remade.column));
+    let vectors = into.tables.get(&remade.table);
+    let held = vectors.and_then(|vectors| vectors.held(&remade.column));
+    let (kind, is_required) = match held {
+        Some(_) => (String::new(), true),
+        None => declared(transaction, remade)?,
+    };
+    let number = vectors.and_then(|vectors| vectors.columns.first());
+    let number = number.map_or_else(|| "rowid".to_owned(), |key| quoted(&key.column.name));
+    let text = transaction.prepare(&text_of(remade, &number, manifest)?);
+    let mut text = text.map_err(lost)?;
+    let set = format!("UPDATE {name} SET {column} = ?1 WHERE {number} = ?2");
     let mut set = transaction.prepare(&set).map_err(lost)?;
-    let mut last = i64::MIN;
-    loop {
-        let rows = next.query_map((last, vectors::AT_ONCE), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        });
-        let rows: rusqlite::Result<Vec<(i64, String)>> = rows.map_err(lost)?.collect();
-        let (places, texts): (Vec<i64>, Vec<String>) = rows.map_err(lost)?.into_iter().unzip();
-        let Some(place) = places.last() else {
-            return Ok(());
-        };
-        last = *place;
-        for (place, vector) in places.iter().zip(embedder.embed(&texts)?) {
+    // What is written must not be read at the same time, so the rows' numbers are read first.
+    let rows = transaction.prepare(&format!("SELECT {number} FROM {name} ORDER BY 1"));
+    let mut rows = rows.map_err(lost)?;
+    let rows = rows.query_map([], |row| row.get(0)).map_err(lost)?;
+    let rows: Vec<Value> = rows.collect::<rusqlite::Result<_>>().map_err(lost)?;
+    for rows in rows.chunks(vectors::AT_ONCE) {
+        let (mut places, mut texts) = (Vec::new(), Vec::new());
+        for place in rows {
+            let found = text.query_row([place], |row| row.get::<_, Option<String>>(0));
+            match found.optional().map_err(lost)?.flatten() {
+                Some(text) => {
+                    places.push(place);
+                    texts.push(text);
+                }
+                None if is_required => return Err(no_text(remade)),
+                None => {}
+            }
+        }
+        if texts.is_empty() {
+            continue;
+        }
+        for (place, vector) in places.into_iter().zip(embedder.embed(&texts)?) {
             let value = match kind.to_ascii_uppercase().as_str() {
                 "BLOB" | "" => Value::Blob(vectors::bytes(&vector)),
                 other => Value::Text(
@@ -226,14 +340,57 @@ fn remake(
             set.execute((value, place)).map_err(lost)?;
         }
     }
+    Ok(())
 }
 
-fn insert(table: &TableManifest) -> String {
-    if table.columns.is_empty() {
+/// The type of a column of vectors, and whether it must have a value.
+fn declared(transaction: &Transaction<'_>, remade: &Remade) -> Result<(String, bool), SampleError> {
+    let query = "SELECT type, \"notnull\" FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    let row = transaction.query_row(query, [&remade.table, &remade.column], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    });
+    let missing = || {
+        let message = format!(
+            "`{}` of the target has no column `{}`",
+            remade.table, remade.column
+        );
+        SampleError::Target(message)
+    };
+    row.optional().map_err(lost)?.ok_or_else(missing)
+}
+
+/// Asks for the text of one row's vector.
+fn text_of(remade: &Remade, number: &str, manifest: &Manifest) -> Result<String, SampleError> {
+    let (name, of) = (quoted(&remade.table), quoted(&remade.of));
+    Ok(match &remade.elsewhere {
+        None => format!("SELECT {of} FROM {name} WHERE {number} = ?1"),
+        Some((table, by)) => format!(
+            "SELECT {of} FROM {} WHERE {} = (SELECT {} FROM {name} WHERE {number} = ?1)",
+            quoted(table),
+            quoted(known_by(manifest, remade, table)?),
+            quoted(by)
+        ),
+    })
+}
+
+fn no_text(remade: &Remade) -> SampleError {
+    SampleError::Target(format!(
+        "`{}.{}` must have a vector, and a row of it has no text in `{}`; leave such rows out with `where`",
+        remade.table,
+        remade.column,
+        remade.source()
+    ))
+}
+
+/// How a row gets into an ordinary table; what is made later is empty until then where it must have a value.
+fn insert(table: &TableManifest, later: &[&str]) -> String {
+    if table.columns.is_empty() && later.is_empty() {
         return format!("INSERT INTO {} DEFAULT VALUES", quoted(&table.name));
     }
-    let columns: Vec<String> = table.columns.iter().map(|name| quoted(name)).collect();
-    let places = vec!["?"; columns.len()];
+    let names = table.columns.iter().map(String::as_str);
+    let columns: Vec<String> = names.chain(later.iter().copied()).map(quoted).collect();
+    let mut places = vec!["?"; table.columns.len()];
+    places.resize(columns.len(), "x''");
     format!(
         "INSERT INTO {} ({}) VALUES ({})",
         quoted(&table.name),

@@ -9,11 +9,13 @@ use rusqlite::{Connection, params_from_iter};
 use super::super::SampleError;
 use super::{Key, Row, Scan, Source};
 use crate::address::Target;
+use crate::store::sqlite::vec0::{self, Form, Vec0};
 use crate::store::sqlite::{self, quoted, refused};
 
 /// A file with its snapshot.
 pub(super) struct Sqlite {
     connection: Connection,
+    vectors: BTreeMap<String, Vec0>,
 }
 
 const TABLES: &str = "\
@@ -23,27 +25,60 @@ ORDER BY name";
 impl Sqlite {
     pub(super) fn open(target: &Target) -> Result<Self, SampleError> {
         let connection = sqlite::Sqlite::open(target)?.snapshot()?;
-        Ok(Self { connection })
+        let vectors = vec0::tables(&connection)?;
+        Ok(Self {
+            connection,
+            vectors,
+        })
     }
 
     fn read_tables(&self) -> rusqlite::Result<Vec<Table>> {
         let mut statement = self.connection.prepare(TABLES)?;
         let names: rusqlite::Result<Vec<String>> =
             statement.query_map([], |row| row.get(0))?.collect();
-        let tables = names?.into_iter().map(|name| self.table(name));
-        let mut tables: Vec<Table> = tables.collect::<rusqlite::Result<_>>()?;
+        let names = names?.into_iter();
+        let names = names.filter(|name| !vec0::is_behind(&self.vectors, name));
+        let mut tables: Vec<Table> = names
+            .map(|name| self.table(name))
+            .collect::<rusqlite::Result<_>>()?;
+        for (name, vectors) in &self.vectors {
+            tables.push(self.of_vectors(name, vectors)?);
+        }
         spell(&mut tables);
         Ok(tables)
     }
 
+    fn of_vectors(&self, name: &str, vectors: &Vec0) -> rusqlite::Result<Table> {
+        let columns = vectors.columns.iter().map(|held| held.column.clone());
+        let columns: Vec<Column> = columns
+            // What makes a vector anew, or refuses, is the load.
+            .map(|column| Column {
+                default: column.default || column.kind == Kind::Vector,
+                ..column
+            })
+            .collect();
+        let key = columns.first().map(|column| column.name.clone());
+        Ok(Table {
+            rows: self.count(name)?,
+            primary_key: key.into_iter().collect(),
+            columns,
+            name: name.to_owned(),
+            ..Table::default()
+        })
+    }
+
+    fn count(&self, name: &str) -> rusqlite::Result<Option<u64>> {
+        let count = format!("SELECT count(*) FROM {}", quoted(name));
+        let rows: i64 = self.connection.query_row(&count, [], |row| row.get(0))?;
+        Ok(u64::try_from(rows).ok())
+    }
+
     fn table(&self, name: String) -> rusqlite::Result<Table> {
         let (columns, primary_key) = self.columns(&name)?;
-        let count = format!("SELECT count(*) FROM {}", quoted(&name));
-        let rows: i64 = self.connection.query_row(&count, [], |row| row.get(0))?;
         Ok(Table {
             unique: self.unique(&name)?,
             foreign_keys: self.references(&name)?,
-            rows: u64::try_from(rows).ok(),
+            rows: self.count(&name)?,
             bytes: None,
             columns,
             primary_key,
@@ -190,14 +225,54 @@ fn list(names: &[String]) -> String {
     quoted.join(", ")
 }
 
-fn each(rows: &mut rusqlite::Rows<'_>, width: usize, row: &mut Row<'_>) -> Result<(), SampleError> {
+/// Hands over each row, its columns kept in these forms.
+fn each(
+    rows: &mut rusqlite::Rows<'_>,
+    forms: &[Form],
+    row: &mut Row<'_>,
+) -> Result<(), SampleError> {
+    let is_plain = forms.iter().all(|form| *form == Form::Plain);
     while let Some(found) = rows.next().map_err(|error| refused(&error))? {
-        let values: rusqlite::Result<Vec<Value<'_>>> = (0..width)
+        let values: rusqlite::Result<Vec<Value<'_>>> = (0..forms.len())
             .map(|place| found.get_ref(place).map(value))
             .collect();
-        row(&values.map_err(|error| refused(&error))?)?;
+        let mut values = values.map_err(|error| refused(&error))?;
+        if is_plain {
+            row(&values)?;
+            continue;
+        }
+        let texts = values.iter().zip(forms).map(|(value, form)| match value {
+            Value::Bytes(bytes) => form.text(bytes),
+            _ => None,
+        });
+        let texts: Vec<Option<String>> = texts.collect();
+        for (value, text) in values.iter_mut().zip(&texts) {
+            if let Some(text) = text {
+                *value = Value::Text(text);
+            }
+        }
+        row(&values)?;
     }
     Ok(())
+}
+
+impl Sqlite {
+    fn forms(&self, table: &Table, columns: &[String]) -> Vec<Form> {
+        let vectors = self.vectors.get(&table.name);
+        let form = |name: &String| {
+            let held = vectors.and_then(|vectors| vectors.held(name));
+            held.map_or(Form::Plain, |held| held.form)
+        };
+        columns.iter().map(form).collect()
+    }
+}
+
+/// A part of a key: a virtual table has no affinity that would make a number of a number's text.
+fn part(text: &str, is_typed: bool) -> rusqlite::types::Value {
+    match text.parse() {
+        Ok(number) if is_typed => rusqlite::types::Value::Integer(number),
+        _ => rusqlite::types::Value::Text(text.to_owned()),
+    }
 }
 
 impl Source for Sqlite {
@@ -249,7 +324,7 @@ impl Source for Sqlite {
             .prepare(&query)
             .map_err(|error| refused(&error))?;
         let mut rows = statement.query([]).map_err(|error| refused(&error))?;
-        each(&mut rows, scan.columns.len(), row)
+        each(&mut rows, &self.forms(scan.table, scan.columns), row)
     }
 
     fn fetch(
@@ -276,20 +351,27 @@ impl Source for Sqlite {
             .connection
             .prepare(&query)
             .map_err(|error| refused(&error))?;
+        let forms = self.forms(table, columns);
+        let vectors = self.vectors.get(&table.name);
+        let is_number = |name: &String| {
+            let held = vectors.and_then(|vectors| vectors.held(name));
+            held.is_some_and(|held| matches!(held.column.kind, Kind::Integer(_)))
+        };
+        let is_typed: Vec<bool> = by.iter().map(is_number).collect();
         for key in keys {
             // A column's affinity turns the text of a number into the number; where it has none, both are looked for.
-            let parts = key.iter().zip(&loose).flat_map(|(part, is_loose)| {
-                let text = rusqlite::types::Value::Text(part.to_string());
+            let parts = key.iter().zip(is_typed.iter().zip(&loose));
+            let parts = parts.flat_map(|(text, (is_typed, is_loose))| {
                 let other = match is_loose {
-                    true => sqlite::typed::value(part),
+                    true => sqlite::typed::value(text),
                     false => rusqlite::types::Value::Null,
                 };
-                [text, other]
+                [part(text, *is_typed), other]
             });
             let mut rows = statement
                 .query(params_from_iter(parts))
                 .map_err(|error| refused(&error))?;
-            each(&mut rows, columns.len(), row)?;
+            each(&mut rows, &forms, row)?;
         }
         Ok(())
     }
