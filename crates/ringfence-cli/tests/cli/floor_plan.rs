@@ -85,7 +85,7 @@ const KEPT: &[(&str, &[&str])] = &[
 const LARGER: &[(&str, usize)] = &[
     ("ringfence-lint", 9000),
     ("ringfence-cli", 16_000),
-    ("ringfence-gateway", 10_000),
+    ("ringfence-gateway", 11_000),
     ("ringfence-data", 9000),
     ("ringfence-sandbox", 9000),
 ];
