@@ -22,7 +22,7 @@ use ringfence_model::host::Host;
 use crate::args::Color;
 use crate::failure::{Failure, exit};
 
-pub(crate) use carried::{Carried, again, carried, passing_file};
+pub(crate) use carried::{Carried, again, carried, length, passing_file};
 pub(crate) use own::{ask_own_process, question, run_own_process};
 pub(crate) use private::{
     CommandError, PrivateFolder, ask_enter, ask_hidden, ask_shown, create_private_file,

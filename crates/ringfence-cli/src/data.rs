@@ -4,6 +4,7 @@
 
 pub(crate) mod desk;
 pub(crate) mod index;
+pub(crate) mod meter;
 pub(crate) mod quarantine;
 pub(crate) mod rights;
 pub(crate) mod rules;

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+use postgres::error::SqlState;
 
 use crate::address::{self, Kind, Target};
 use crate::store::postgres::{self as pg, Postgres};
 use crate::store::qdrant::Qdrant;
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::{self, Sqlite};
 use crate::store::{self, StoreError};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,26 +32,73 @@ pub fn make(target: &Target) -> Result<(), StoreError> {
     }
 }
 
-/// Made by the same owner with the same encoding and locale; the settings of the old one go with it.
+/// Whether nothing has been made in it: no table, no view, nothing. A store without tables is never known to be empty.
+///
+/// # Errors
+///
+/// Where it cannot be asked.
+pub fn is_empty(target: &Target) -> Result<bool, StoreError> {
+    const POSTGRES: &str = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')";
+    match target.kind {
+        Kind::Postgres => {
+            let mut store = Postgres::open(target, PATIENCE)?;
+            let row = store.client().query_one(POSTGRES, &[]);
+            Ok(row.map_err(|error| pg::refused(&error))?.get(0))
+        }
+        Kind::Sqlite => {
+            let store = Sqlite::open(target)?;
+            if !fs::exists(store.path()).unwrap_or(true) {
+                return Ok(true);
+            }
+            let nothing = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+            let found = store.reader()?.query_row(nothing, [], |row| row.get(0));
+            found.map_err(|error| sqlite::refused(&error))
+        }
+        Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Ok(false),
+    }
+}
+
+/// Made by the same owner with the same encoding and locale; the settings of the old one go with it. A server goes on making one for a
+/// client that was killed, so what is in the way for a moment is tried again.
 fn database(target: &Target) -> Result<(), StoreError> {
+    const PAUSE: Duration = Duration::from_millis(100);
     let name = address::postgres(&target.value, PATIENCE)?
         .config
         .get_dbname()
         .map(str::to_owned)
         .ok_or(address::AddressError::Unreadable)?;
     let mut store = Postgres::beside(target, PATIENCE)?;
-    let client = store.client();
-    let mut make = || -> Result<(), postgres::Error> {
-        let create = "SELECT pg_catalog.format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
-            datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)
-            FROM pg_catalog.pg_database WHERE datname = $1";
-        let statement: Option<String> = client.query_opt(create, &[&name])?.map(|row| row.get(0));
-        let quoted = pg::quoted_whole(&name);
-        let statement = statement.unwrap_or_else(|| format!("CREATE DATABASE {quoted}"));
-        client.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))?;
-        client.batch_execute(&statement)
-    };
-    make().map_err(|error| pg::refused(&error))
+    let begun = Instant::now();
+    loop {
+        match drop_and_make(store.client(), &name) {
+            Err(error) if is_in_the_way(&error) && begun.elapsed() < PATIENCE => {
+                std::thread::sleep(PAUSE);
+            }
+            made => return made.map_err(|error| pg::refused(&error)),
+        }
+    }
+}
+
+fn drop_and_make(client: &mut Client, name: &str) -> Result<(), postgres::Error> {
+    let create = "SELECT pg_catalog.format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
+        datname, pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)
+        FROM pg_catalog.pg_database WHERE datname = $1";
+    let statement: Option<String> = client.query_opt(create, &[&name])?.map(|row| row.get(0));
+    let quoted = pg::quoted_whole(name);
+    let statement = statement.unwrap_or_else(|| format!("CREATE DATABASE {quoted}"));
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))?;
+    client.batch_execute(&statement)
+}
+
+/// Whether somebody else was making or dropping the same database.
+fn is_in_the_way(error: &postgres::Error) -> bool {
+    let codes = [
+        &SqlState::UNIQUE_VIOLATION,
+        &SqlState::DUPLICATE_DATABASE,
+        &SqlState::OBJECT_IN_USE,
+    ];
+    error.code().is_some_and(|code| codes.contains(&code))
 }
 
 /// Aliases go with the collections that they stand for.

@@ -9,7 +9,9 @@
 pub mod artifact;
 pub mod choice;
 pub mod create;
+mod cut;
 pub mod load;
+pub(crate) mod quiet;
 pub mod source;
 
 use ringfence_mask::closure::PlanError;
@@ -64,7 +66,38 @@ pub struct TableManifest {
     pub key: Vec<String>,
     /// How many rows; 0 in an artifact's first line.
     pub rows: u64,
+    /// In how many of them a reference was cut, because what it points to does not travel; 0 in an artifact's first line.
+    pub cut: u64,
 }
+
+/// How far the work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// What is done.
+    pub work: Work,
+    /// In which table.
+    pub table: &'a str,
+    /// How many rows it was done with so far, in all tables.
+    pub rows: u64,
+    /// How many rows there are in all, where that is known.
+    pub of: Option<u64>,
+}
+
+/// What is done with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Which of them travel is found out.
+    Choosing,
+    /// They are masked and written into an artifact.
+    Writing,
+    /// They are put into a store.
+    Loading,
+    /// They are masked where they are.
+    Masking,
+}
+
+/// What is told of every step.
+pub type Progress<'a> = dyn FnMut(Step<'_>) + 'a;
 
 /// Why a sample cannot be made or loaded. No variant holds a value of a row.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +120,14 @@ pub enum SampleError {
     /// The artifact is none, or was changed or cut off.
     #[error("it is no whole artifact: {0}")]
     Artifact(&'static str),
+    /// Rows that cannot be told apart.
+    #[error(
+        "`{0}` has rows without a key, by which they would be found again: let `all` of them travel, without `where`, or `none`"
+    )]
+    NoKey(String),
+    /// A row that is too large to be carried.
+    #[error("a row of `{0}` takes more than {most} MiB; leave its large column without a rule", most = artifact::LONGEST >> 20)]
+    Large(String),
     /// The target lacks what travels.
     #[error("{0}")]
     Target(String),

@@ -65,6 +65,18 @@ pub fn open(target: &Target, patience: Duration) -> Result<Box<dyn Store>, Store
     })
 }
 
+/// Lets a file end what a killed writer had begun, before it is looked at in order to be changed. Servers do that themselves.
+///
+/// # Errors
+///
+/// Where its address makes no sense, or it cannot be written.
+pub fn settle(target: &Target) -> Result<(), StoreError> {
+    match target.kind {
+        Kind::Sqlite => sqlite::Sqlite::open(target)?.settle(),
+        Kind::Postgres | Kind::Redis | Kind::Qdrant | Kind::S3 | Kind::Http => Ok(()),
+    }
+}
+
 /// A new value of [`Marker::mark`]; `None` where the system gives no random bytes.
 #[must_use]
 pub fn new_mark() -> Option<String> {

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use crate::rule::{Along, Rows, Rules};
+use crate::rule::{Along, Link, Rows, Rules, When};
 use crate::schema::Table;
 
 /// What is brought, and how.
@@ -62,6 +62,8 @@ pub struct Edge {
     pub parent: String,
     /// The columns there.
     pub referenced: Vec<String>,
+    /// What says that it is one.
+    pub declared: Declared,
     /// What becomes of it.
     pub treatment: Treatment,
     /// Whether rows come along with the parent, and at most how many for each.
@@ -69,6 +71,15 @@ pub struct Edge {
     /// By what factor the parent's rows grow because this reference is followed, or would if it were not cut. Not told
     /// where the store has no statistics, nothing else brings rows of the parent, or there are more than 500 references.
     pub blow_up: Option<f64>,
+}
+
+/// What says that there is a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// The schema, so that the store looks after it.
+    Schema,
+    /// A link of the rules, which may hold for some rows only. Nothing looks after it, so that a row may point to nothing.
+    Link(Option<When>),
 }
 
 /// What becomes of a reference.
@@ -133,6 +144,16 @@ pub enum PlanError {
         columns: Vec<String>,
         /// The table pointed to.
         parent: String,
+    },
+    /// A link of the rules that cannot be.
+    #[error("`{table}` cannot have the link `{link}`: {why}")]
+    Link {
+        /// The table.
+        table: String,
+        /// The link.
+        link: Link,
+        /// What keeps it from being one.
+        why: &'static str,
     },
     /// A reference that the rules name is none.
     #[error("`{table}` has no reference by `{}`, which its rule `{rule}` names", .columns.join("+"))]

@@ -1,7 +1,7 @@
 //! The same rules as a configuration of Greenmask 0.2, for dumps that go beyond samples.
 //!
 //! Sources: Greenmask's public documentation (`docs.greenmask.io`): sections `dump.transformation`, `dump.pg_dump_options`,
-//! "Transformation engines", "Database subset", and the pages of the transformers that are used: `Replace`, `SetNull`, `RandomChoice`,
+//! "Transformation engines", "Database subset" with its virtual and polymorphic references, and the pages of the transformers that are used: `Replace`, `SetNull`, `RandomChoice`,
 //! `RandomDate`, `RandomEmail`, `RandomFloat`, `RandomInt`, `RandomNumeric`, `RandomPerson`, `RandomString`, `RandomUuid`, `NoiseDate`,
 //! `NoiseFloat`, `NoiseInt`, `NoiseNumeric`. Each is used with `engine: hash` where it has engines, so that joins survive; the hash is
 //! keyed by the variable `GREENMASK_GLOBAL_SALT`.
@@ -11,6 +11,7 @@
 //! uniqueness nor the absence of the original is checked by Greenmask.
 
 mod column;
+mod links;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,7 @@ pub fn configuration(tables: &[Table], rules: &Rules) -> Configuration {
         yaml.push_str("  pg_dump_options:\n    exclude-table-data:\n");
         yaml.extend(empty);
     }
+    yaml.push_str(&links::part(tables, rules, &travels, &mut notes));
     match parts.as_str() {
         "" => yaml.push_str("  transformation: []\n"),
         _ => {

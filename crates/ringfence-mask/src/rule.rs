@@ -67,6 +67,8 @@ pub struct TableRule {
     pub document: Option<Document>,
     /// Parents that bring their rows of this table along.
     pub along: Vec<Along>,
+    /// References that the schema does not declare.
+    pub links: Vec<Link>,
     /// References that the store's schema does not declare.
     pub references: Vec<ForeignKey>,
     /// References that are set to null instead of followed, each by its columns.
@@ -105,6 +107,29 @@ pub struct Along {
     pub columns: Vec<String>,
     /// At most that many for each parent, the lowest ranks first.
     pub cap: Option<u64>,
+}
+
+/// A reference that the schema does not declare, such as a polymorphic one, whose table another column names. Read from
+/// `author_id to users`, `subject_id to posts when subject_type is Post`, `org+number to users by org_id+number`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// The columns that point.
+    pub columns: Vec<String>,
+    /// The table pointed to.
+    pub parent: String,
+    /// The columns there; empty for its primary key.
+    pub referenced: Vec<String>,
+    /// For which rows it holds; for all of them where nothing is said.
+    pub when: Option<When>,
+}
+
+/// The rows in which a column has this value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct When {
+    /// The column.
+    pub column: String,
+    /// Its value, as text.
+    pub value: String,
 }
 
 /// Which rows are of one document. Read from `document_id`, or from `documents by document_id`.

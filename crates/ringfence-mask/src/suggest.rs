@@ -15,6 +15,7 @@
 //! nothing, never as `keep`: `keep` is said only of keys, references, booleans, words of a closed list, times of the row itself, and
 //! numbers whose name says that they count something. A suggestion is no decision: it is to be read by somebody who knows the table.
 
+pub mod links;
 #[cfg(test)]
 mod tests;
 mod words;

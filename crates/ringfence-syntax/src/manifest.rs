@@ -230,6 +230,8 @@ pub struct TableEntry {
     pub filter: Option<Spanned<String>>,
     /// `along`.
     pub along: Vec<Spanned<String>>,
+    /// `links`.
+    pub links: Vec<Spanned<String>>,
     /// `document`.
     pub document: Option<Spanned<String>>,
     /// `references`: columns, and what each points to.

@@ -66,6 +66,9 @@ pub(crate) fn run(arguments: &Mark, ambient: &Ambient, output: &mut Output) -> R
 
 fn one(desk: &Desk, resource: &Resource, target: &Target, look: bool) -> Result<Row, Failure> {
     let environment = &desk.environment;
+    if !look {
+        store::settle(target).map_err(|error| desk::failed(resource, environment, &error))?;
+    }
     let mut looked = desk.look(resource, target)?;
     let mut row = Row {
         resource: resource.name.clone(),

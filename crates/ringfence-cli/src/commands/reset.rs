@@ -63,8 +63,14 @@ fn may_be_dropped(desk: &desk::Desk, resource: &Resource, target: &Target) -> Re
     if is_missing(target) {
         return Ok(());
     }
+    let failed = |error| desk::failed(resource, &desk.environment, &error);
+    store::settle(target).map_err(failed)?;
     let verdict = desk.look(resource, target)?.verdict;
     if matches!(verdict, Verdict::Own | Verdict::OwnCopy { .. }) {
+        return Ok(());
+    }
+    // What an earlier reset had made when it was killed: there is nothing in it that anybody could miss.
+    if verdict == Verdict::Unmarked && anew::is_empty(target).map_err(failed)? {
         return Ok(());
     }
     let name = &resource.name;

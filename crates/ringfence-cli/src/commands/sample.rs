@@ -4,13 +4,13 @@ mod create;
 mod load;
 mod plan;
 
-use std::io::BufReader;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringfence_data::address::Target;
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::source::{self, Source};
 use ringfence_data::sample::{self, SampleError};
+use ringfence_data::store::StoreError;
 use ringfence_mask::key::Key;
 use ringfence_mask::rule::Rules;
 use ringfence_model::environment::Environment;
@@ -50,8 +50,7 @@ fn in_one_go(arguments: &Sample, ambient: &Ambient, output: &mut Output) -> Resu
         let folder = ambient.temporary_folder();
         let file = ambient::passing_file(&folder).map_err(|error| not_passed(&error))?;
         let (_, file) = create::write(&above, file, ambient, output)?;
-        let file: BufReader<std::fs::File> =
-            ambient::again(file).map_err(|error| not_passed(&error))?;
+        let file = ambient::again(file).map_err(|error| not_passed(&error))?;
         load::one(&below, &resource, file, &arguments.room, (ambient, output))?;
     }
     Ok(exit::FINE)
@@ -193,6 +192,14 @@ impl Above {
     }
 
     fn failed(&self, error: SampleError) -> Failure {
+        if let SampleError::Store(StoreError::Refused(_)) = error {
+            let (name, environment) = (&self.resource.name, &self.desk.environment.name);
+            let message = format!("`{name}` of `{environment}` cannot be read whole");
+            return Failure::error(exit::FAULT, message)
+                .caused_by(error)
+                .hint("let the role of its address read every table that travels, and each of its rows")
+                .into();
+        }
         failed(&self.resource, &self.desk.environment, error)
     }
 }
@@ -207,11 +214,18 @@ pub(super) fn failed(
     let message = format!("`{name}` of `{}` was left as it is", environment.name);
     let (code, hint) = match &error {
         SampleError::Store(error) => return desk::failed(resource, environment, error),
-        SampleError::Cover(_) | SampleError::Plan(_) | SampleError::Mask(_) => (
+        SampleError::Cover(_)
+        | SampleError::Plan(_)
+        | SampleError::NoKey(_)
+        | SampleError::Mask(_) => (
             exit::REFUSED,
             format!(
                 "say it under `[resources.{name}.tables]` in ringfence.toml; `ringfence sample plan` shows what is missing"
             ),
+        ),
+        SampleError::Large(_) => (
+            exit::REFUSED,
+            "nothing was changed; what has no rule stays behind".to_owned(),
         ),
         SampleError::Target(_) => (
             exit::REFUSED,
@@ -293,42 +307,6 @@ fn key(
             ))
             .into()
     })
-}
-
-/// A line at the terminal, not too often.
-struct Meter {
-    begun: Instant,
-    shown: Instant,
-    is_shown: bool,
-}
-
-impl Meter {
-    fn new(ambient: &Ambient) -> Self {
-        let now = Instant::now();
-        Self {
-            begun: now,
-            shown: now,
-            is_shown: ambient.stderr_is_terminal,
-        }
-    }
-
-    fn tick(&mut self, doing: &str, table: &str, rows: u64) {
-        const EACH: u64 = 512;
-        const PAUSE: Duration = Duration::from_millis(200);
-        if !self.is_shown || !rows.is_multiple_of(EACH) || self.shown.elapsed() < PAUSE {
-            return;
-        }
-        self.shown = Instant::now();
-        let milliseconds = self.begun.elapsed().as_millis().max(1);
-        let rate = u128::from(rows) * 1000 / milliseconds;
-        ambient::status(&format!("{doing} {table}: {rows} rows, {rate} rows/s"));
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            ambient::status("");
-        }
-    }
 }
 
 /// The one target of a resource, to be written by its owner.

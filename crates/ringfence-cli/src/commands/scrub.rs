@@ -14,6 +14,7 @@ use ringfence_model::tier::Tier;
 use crate::ambient::Ambient;
 use crate::args::data::Scrub;
 use crate::commands::sample;
+use crate::data::meter::Meter;
 use crate::data::{self, Role, desk, rules};
 use crate::failure::{Error, Failure, exit};
 use crate::output::Output;
@@ -56,8 +57,11 @@ pub(crate) fn run(
             mask: mask.as_ref().map(|(rules, key)| (rules, key)),
             environment: name,
         };
-        let scrubbed = scrub::scrub(&target, &wanted)
-            .map_err(|error| sample::failed(resource, &desk.environment, error))?;
+        let mut meter = Meter::new(ambient);
+        let scrubbed = scrub::scrub(&target, &wanted, &mut |step| meter.tick(&step));
+        meter.end();
+        let scrubbed =
+            scrubbed.map_err(|error| sample::failed(resource, &desk.environment, error))?;
         output.print(&told(resource, &desk.environment, &scrubbed))?;
     }
     Ok(exit::FINE)
@@ -69,6 +73,7 @@ fn copy(
     resource: &Resource,
     target: &Target,
 ) -> Result<Result<(), Error>, Failure> {
+    store::settle(target).map_err(|error| desk::failed(resource, &desk.environment, &error))?;
     let verdict = desk.look(resource, target)?.verdict;
     let own = &desk.environment.name;
     let name = &resource.name;

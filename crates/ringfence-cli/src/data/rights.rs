@@ -17,7 +17,10 @@ struct Record {
     resource: String,
     role: String,
     superuser: bool,
+    makes_roles: bool,
     owns_database: bool,
+    becomes: Vec<String>,
+    owned_schemas: Vec<String>,
     owned_tables: usize,
     truncatable_tables: usize,
     may_only_work: bool,
@@ -59,7 +62,10 @@ fn record(resource: &Resource, rights: &Rights) -> Record {
         resource: resource.name.clone(),
         role: rights.role.clone(),
         superuser: rights.is_superuser,
+        makes_roles: rights.makes_roles,
         owns_database: rights.owns_database,
+        becomes: rights.becomes.clone(),
+        owned_schemas: rights.owned_schemas.clone(),
         owned_tables: rights.owned.len(),
         truncatable_tables: rights.truncatable.len(),
         may_only_work,
@@ -86,7 +92,22 @@ fn page(record: &Record) -> String {
         record.superuser,
         "is a superuser: nothing is out of its reach",
     );
+    say(
+        record.makes_roles,
+        "can make roles, and become one that owns something",
+    );
+    say(
+        !record.becomes.is_empty(),
+        &format!("can become {}", record.becomes.join(", ")),
+    );
     say(record.owns_database, "owns the database, and can drop it");
+    say(
+        !record.owned_schemas.is_empty(),
+        &format!(
+            "owns {}, and can drop what is in there",
+            record.owned_schemas.join(", ")
+        ),
+    );
     say(
         record.owned_tables > 0,
         &format!(

@@ -83,6 +83,8 @@ impl Reading<'_> {
         };
         let along = entry.along.iter().filter_map(|along| self.read(along));
         let along = along.collect();
+        let links = entry.links.iter().filter_map(|link| self.read(link));
+        let links = links.collect();
         let document = entry.document.as_ref();
         let document = document.and_then(|document| self.read(document));
         let mut declared = Vec::new();
@@ -105,6 +107,7 @@ impl Reading<'_> {
             rows,
             filter: entry.filter.as_ref().map(|filter| filter.value.clone()),
             along,
+            links,
             document,
             references: declared,
             cut: references(&entry.cut),

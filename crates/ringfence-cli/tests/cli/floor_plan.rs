@@ -80,12 +80,13 @@ const KEPT: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that were looked at twice, and the lines that they may have: `lint` is a file for each of its 39 checks, `cli` one for each
-/// command, of which none knows another, `gateway` a room for each thing that happens to a request on its way, and `sandbox` the kernel's
-/// side of everything.
+/// command, of which none knows another, `gateway` a room for each thing that happens to a request on its way, `data` one for each kind of
+/// store, behind three traits, and `sandbox` the kernel's side of everything.
 const LARGER: &[(&str, usize)] = &[
     ("ringfence-lint", 9000),
-    ("ringfence-cli", 15_000),
-    ("ringfence-gateway", 10_000),
+    ("ringfence-cli", 16_000),
+    ("ringfence-gateway", 11_000),
+    ("ringfence-data", 9000),
     ("ringfence-sandbox", 9000),
 ];
 

@@ -252,6 +252,7 @@ import fcntl, os, pty, select, struct, sys, termios, time
 typed = [part.encode().decode("unicode_escape").encode() for part in sys.argv[1].split("|") if part]
 master, slave = pty.openpty()
 fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+before = termios.tcgetattr(slave)
 pid = os.fork()
 if pid == 0:
     os.setsid()
@@ -259,7 +260,6 @@ if pid == 0:
     for descriptor in range(3): os.dup2(slave, descriptor)
     os.closerange(3, 64)
     os.execvp(sys.argv[2], sys.argv[2:])
-before = termios.tcgetattr(slave)
 seen, ended = b"", None
 deadline = time.time() + 30
 while time.time() < deadline:

@@ -472,3 +472,51 @@ fn roles_that_can_do_more_than_their_work_are_named_and_split() {
         assert!(!work(statement), "{statement}");
     }
 }
+
+/// A role that owns nothing, and can become one that does, make one, or drop the schema around what it does not own.
+#[test]
+fn roles_that_can_become_more_are_named_and_split() {
+    if !has("postgres") {
+        return;
+    }
+    let cluster = Cluster::shared();
+    cluster.database("becomes_test");
+    cluster.sql(
+        "becomes_test",
+        "CREATE ROLE boss NOLOGIN; CREATE ROLE cleaner NOLOGIN; CREATE ROLE \"be.comes\" LOGIN NOINHERIT CREATEROLE; GRANT boss, cleaner TO \"be.comes\"; CREATE TABLE t (a int); ALTER TABLE t OWNER TO boss;
+         CREATE TABLE u (a int); GRANT TRUNCATE ON u TO cleaner; CREATE SCHEMA \"its own\" AUTHORIZATION \"be.comes\"; CREATE TABLE \"its own\".v (a int)",
+    );
+    let url = format!(
+        "postgres://be.comes@127.0.0.1:{}/becomes_test",
+        cluster.port
+    );
+    let world = project("postgres", &[("test", &url)]);
+    let outcome = world.ringfence(&["doctor", "test"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for words in [
+        "can make roles",
+        "can become boss, cleaner",
+        "owns its own, and can drop",
+        "owns 1 tables",
+    ] {
+        assert!(outcome.stdout.contains(words), "{words}: {outcome:?}");
+    }
+    let statements = outcome
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "));
+    cluster.sql("becomes_test", &statements.collect::<Vec<_>>().join("\n"));
+    let outcome = world.ringfence(&["doctor", "test"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    for statement in [
+        "SET ROLE boss",
+        "SET ROLE cleaner",
+        "DROP SCHEMA \"its own\" CASCADE",
+        "GRANT boss TO current_user",
+        "TRUNCATE u",
+    ] {
+        let mut psql = world.any_command("psql");
+        let done = psql.args(["-XAtqc", statement, &url]).output().unwrap();
+        assert!(!done.status.success(), "{statement}");
+    }
+}

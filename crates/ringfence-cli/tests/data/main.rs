@@ -12,8 +12,12 @@
 
 mod canary;
 mod guards;
+mod hostile;
+mod kills;
+mod links;
 mod markers;
 mod matrix;
+mod meter;
 mod packages;
 mod qdrant;
 mod s3;

@@ -1,7 +1,6 @@
 //! Samples down the chain: chosen, closed, masked, whole, and never up.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use crate::markers::mark;
 use crate::servers::{Cluster, has};
@@ -49,7 +48,7 @@ pub(crate) fn shop(prod: &str, dev: &str) -> World {
 }
 
 /// A filled database and an empty one.
-fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
+pub(crate) fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
     let prod = cluster.database(&format!("{name}_prod"));
     let dev = cluster.database(&format!("{name}_dev"));
     cluster.sql(
@@ -61,7 +60,7 @@ fn filled(cluster: &Cluster, name: &str, scale: u32) -> (String, String) {
 }
 
 #[track_caller]
-fn fine(world: &World, words: &[&str]) -> Outcome {
+pub(crate) fn fine(world: &World, words: &[&str]) -> Outcome {
     let outcome = world.ringfence(words);
     assert_eq!(outcome.code, Some(0), "{words:?}: {outcome:?}");
     outcome
@@ -80,7 +79,7 @@ pub(crate) fn everything(cluster: &Cluster, database: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COUNTS: &str = "SELECT (SELECT count(*) FROM orgs), (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT count(*) FROM items), (SELECT count(*) FROM returns), (SELECT count(*) FROM sessions), (SELECT count(*) FROM outbox)";
+pub(crate) const COUNTS: &str = "SELECT (SELECT count(*) FROM orgs), (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT count(*) FROM items), (SELECT count(*) FROM returns), (SELECT count(*) FROM sessions), (SELECT count(*) FROM outbox)";
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
@@ -276,91 +275,6 @@ fn what_no_rule_covers_does_not_travel() {
         outcome.stderr.contains("[sample-rule]") && outcome.stderr.contains("ringfence.toml:"),
         "{outcome:?}"
     );
-}
-
-#[test]
-#[expect(clippy::too_many_lines, reason = "one story, told in order")]
-fn a_load_that_is_killed_leaves_the_target_as_it_was() {
-    if !has("postgres") {
-        return;
-    }
-    let cluster = Cluster::shared();
-    let (prod, dev) = filled(cluster, "killed", 400);
-    let world = shop(&prod, &dev);
-    mark(&world, "dev");
-    fine(
-        &world,
-        &[
-            "sample",
-            "create",
-            "dev",
-            "--fraction",
-            "1",
-            "--out",
-            "all.sample",
-        ],
-    );
-    let start = std::time::Instant::now();
-    fine(&world, &["sample", "load", "dev", "all.sample"]);
-    let whole = start.elapsed();
-    let complete = cluster.sql("killed_dev", COUNTS);
-    let empty = "0|0|0|0|0|0|0";
-    let (mut before, mut after) = (0, 0);
-    for moment in 1..=20_u32 {
-        cluster.sql("killed_dev", "TRUNCATE orgs, users, products, orders, items, returns CASCADE; UPDATE ringfence.marker SET sample = ''");
-        let mut child = world
-            .command()
-            .args(["sample", "load", "dev", "all.sample"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(whole * moment / 19);
-        // It may have ended already.
-        let _ = child.kill();
-        child.wait().unwrap();
-        // The server may still be ending what it was asked for last.
-        let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed_dev' AND application_name = 'ringfence'";
-        while cluster.sql("postgres", idle) != "0" {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let counts = cluster.sql("killed_dev", COUNTS);
-        let is_marked =
-            cluster.sql("killed_dev", "SELECT sample <> '' FROM ringfence.marker") == "t";
-        assert!(
-            counts == empty || counts == complete,
-            "half a load: {counts}"
-        );
-        assert_eq!(is_marked, counts == complete);
-        before += u32::from(counts == empty);
-        after += u32::from(counts == complete);
-    }
-    assert!(
-        before >= 5,
-        "{before} loads were cut off, {after} were whole"
-    );
-    // The same file loads afterwards.
-    cluster.sql(
-        "killed_dev",
-        "TRUNCATE orgs, users, products, orders, items, returns CASCADE",
-    );
-    fine(&world, &["sample", "load", "dev", "all.sample"]);
-    assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
-    // One that was cut off does not.
-    let text = world.read("all.sample");
-    let half: String = text.chars().take(text.len() / 2).collect();
-    world.write("cut.sample", half);
-    let outcome = world.ringfence(&[
-        "sample",
-        "load",
-        "dev",
-        "cut.sample",
-        "--replace",
-        "--yes",
-        "dev",
-    ]);
-    assert_eq!(outcome.code, Some(78), "{outcome:?}");
-    assert_eq!(cluster.sql("killed_dev", COUNTS), complete);
 }
 
 #[test]
@@ -608,4 +522,168 @@ columns = { id = "keep", parent = "keep" }
     );
     // Its own numbers go on behind the largest one that came.
     cluster.sql("odd_dev", r#"INSERT INTO "Audit log"."Entries" ("the Key", part) SELECT "the Key", part FROM "Odd ""Table""" LIMIT 1"#);
+}
+
+/// Each table in its own way, and what the plan says of each before.
+#[test]
+#[expect(clippy::too_many_lines, reason = "mostly SQL")]
+fn every_table_is_chosen_in_its_own_way() {
+    if !has("postgres") {
+        return;
+    }
+    const TABLES: &str = "
+CREATE TABLE countries (id int PRIMARY KEY, name text);
+CREATE TABLE people (id int PRIMARY KEY, country int REFERENCES countries, chief int REFERENCES people, friend int REFERENCES people, name text);
+CREATE TABLE visits (id int PRIMARY KEY, person int NOT NULL REFERENCES people, host int REFERENCES people, day date);
+CREATE TABLE secrets (id int PRIMARY KEY, person int REFERENCES people);
+CREATE TABLE logs (id int PRIMARY KEY, secret int REFERENCES secrets);
+CREATE TABLE rare (id int PRIMARY KEY)";
+    const ROWS: &str = "
+INSERT INTO countries SELECT g, 'c' FROM generate_series(1, 50) g;
+INSERT INTO people SELECT g, g % 50 + 1, NULLIF(g / 2, 0), NULLIF(g / 3, 0), 'p' FROM generate_series(1, 2000) g;
+INSERT INTO visits SELECT g, g % 2000 + 1, (g * 7) % 2000 + 1, date '2026-01-01' + g % 100 FROM generate_series(1, 20000) g;
+INSERT INTO secrets SELECT g, g FROM generate_series(1, 100) g;
+INSERT INTO logs SELECT g, g % 100 + 1 FROM generate_series(1, 100) g;
+INSERT INTO rare SELECT generate_series(1, 100); ANALYZE";
+    const RULES: &str = r#"
+[resources.db.tables.countries]
+rows = "all"
+columns = { id = "keep", name = "keep" }
+[resources.db.tables.people]
+rows = "2.5%"
+where = "id > 1000"
+follow = ["chief"]
+columns = { id = "keep", country = "keep", chief = "keep", friend = "keep", name = "name" }
+[resources.db.tables.visits]
+along = ["people by person cap 2"]
+cut = ["host"]
+columns = { id = "keep", person = "keep", host = "keep", day = "date:month" }
+[resources.db.tables.secrets]
+rows = "none"
+[resources.db.tables.logs]
+rows = "sample"
+columns = { id = "keep", secret = "keep" }
+[resources.db.tables.rare]
+rows = "7 rows"
+columns = { id = "keep" }
+"#;
+    let cluster = Cluster::shared();
+    let (prod, dev) = (cluster.database("ways_prod"), cluster.database("ways_dev"));
+    cluster.sql("ways_prod", &format!("{TABLES};{ROWS}"));
+    cluster.sql("ways_dev", TABLES);
+    let world = crate::hostile::ruled(&prod, &dev, RULES);
+    mark(&world, "dev");
+    let plan = fine(&world, &["sample", "plan", "dev"]).stdout;
+    let line = |begin: &str| {
+        let mut lines = plan
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines
+            .find(|line| line.starts_with(begin))
+            .unwrap_or_default()
+    };
+    assert!(
+        line("countries ").starts_with("countries 50 rows ")
+            && line("countries ").contains(" bytes"),
+        "{plan}"
+    );
+    assert!(line("rare ").starts_with("rare 7 rows "), "{plan}");
+    assert!(
+        line("people.chief → people").contains("followed × "),
+        "{plan}"
+    );
+    assert!(
+        line("people.friend → people").contains("cut: into its own table; `follow` follows it × "),
+        "{plan}"
+    );
+    assert!(
+        line("visits.person → people").contains("followed"),
+        "{plan}"
+    );
+    assert!(
+        line("visits.host → people").contains("cut: the rules say so"),
+        "{plan}"
+    );
+    assert!(
+        line("logs.secret → secrets").contains("cut: no row of the other table travels"),
+        "{plan}"
+    );
+    let made = fine(&world, &["sample", "dev"]).stdout;
+    let counts = "SELECT (SELECT count(*) FROM countries), (SELECT count(*) FROM secrets), (SELECT count(*) FROM rare), (SELECT count(*) BETWEEN 25 AND 75 FROM logs),
+        (SELECT count(*) BETWEEN 8 AND 50 FROM people WHERE id > 1000), (SELECT max(n) FROM (SELECT count(*) AS n FROM visits GROUP BY person) v)";
+    assert_eq!(cluster.sql("ways_dev", counts), "50|0|7|t|t|2");
+    // A chief is followed to the very first one; a friend, a host and a secret are not, and that is said.
+    let rest = "SELECT (SELECT count(*) FROM people WHERE chief IS NULL), (SELECT count(*) FROM people WHERE friend IS NOT NULL), (SELECT count(*) FROM visits WHERE host IS NOT NULL), (SELECT count(*) FROM logs WHERE secret IS NOT NULL)";
+    assert_eq!(cluster.sql("ways_dev", rest), "1|0|0|0");
+    for table in ["people", "visits", "logs"] {
+        let line = made.lines().find(|line| line.starts_with(table)).unwrap();
+        assert!(line.contains("of them with a reference cut"), "{line}");
+    }
+    // Who was only needed as a chief brings no visits.
+    let brought =
+        "SELECT count(*) FROM visits v JOIN people p ON p.id = v.person WHERE p.id <= 1000";
+    assert_eq!(cluster.sql("ways_dev", brought), "0");
+}
+
+/// The file is all that the lower side needs, and the manifest all that the upper one needs of it; neither is taken at its word.
+#[test]
+fn neither_side_needs_a_credential_of_the_other() {
+    let world = shop("sqlite:prod.db", "sqlite:dev.db");
+    sqlite(&world, "prod.db", &sqlite_schema());
+    sqlite(&world, "dev.db", &sqlite_schema());
+    let rows = "INSERT INTO orgs SELECT value, 'canary', NULL FROM generate_series(1, 100)";
+    sqlite(&world, "prod.db", rows);
+    mark(&world, "dev");
+    let (above, below) = (world.read(".env.prod"), world.read(".env.dev"));
+    world.write(".env.dev", "A=1\n");
+    fine(&world, &["sample", "create", "dev", "--out", "dev.sample"]);
+    world.write(".env.dev", &below);
+    world.write(".env.prod", "A=1\n");
+    std::fs::remove_file(world.path("prod.db")).unwrap();
+    fine(&world, &["sample", "load", "dev", "dev.sample"]);
+    // The key is no part of it, nor the address.
+    let file = world.read("dev.sample");
+    assert!(!file.contains("4711") && !file.contains("prod.db") && !file.contains("canary"));
+    world.write(".env.prod", above);
+    // A file that would write over the marker, or is for somebody else.
+    let words = [
+        "sample",
+        "load",
+        "dev",
+        "changed",
+        "--replace",
+        "--yes",
+        "dev",
+    ];
+    for (part, other, why) in [
+        (
+            "\"name\":\"orgs\"",
+            "\"name\":\"ringfence_marker\"",
+            "a table that no sample has",
+        ),
+        (
+            "\"name\":\"orgs\"",
+            "\"name\":\"sqlite_schema\"",
+            "a table that no sample has",
+        ),
+        (
+            "\"to\":\"dev\"",
+            "\"to\":\"test\"",
+            "the sample is for `test`",
+        ),
+        ("\\@table 0\n", "\\@table 7\n", "a table of it is damaged"),
+        (
+            "org ",
+            "0rg ",
+            "its rows are not those that it was made with",
+        ),
+    ] {
+        assert!(file.contains(part), "{part}: {file}");
+        world.write("changed", file.replace(part, other));
+        let outcome = world.ringfence(&words);
+        assert_eq!(outcome.code, Some(78), "{part}: {outcome:?}");
+        assert!(outcome.stderr.contains(why), "{part}: {outcome:?}");
+    }
+    let found = fine(&world, &["mark", "dev", "--look"]);
+    assert!(found.stdout.contains("marked dev"), "{found:?}");
 }

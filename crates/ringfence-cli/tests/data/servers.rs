@@ -20,7 +20,7 @@ pub(crate) fn has(need: &str) -> bool {
     let found = match need {
         "postgres" => Path::new(POSTGRES).join("initdb").exists(),
         "redis" => redis_program().is_some(),
-        "openssl" => Path::new("/usr/bin/openssl").exists(),
+        "openssl" | "python3" | "script" => Path::new("/usr/bin").join(need).exists(),
         other => panic!("{other} is no program of these tests"),
     };
     let required = std::env::var("RINGFENCE_TEST_REQUIRES").unwrap_or_default();

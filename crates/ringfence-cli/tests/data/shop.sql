@@ -1,5 +1,5 @@
--- A shop of eight tables: a cycle between orgs and users, a reference of users into their own table, a composite key, a polymorphic
--- reference, and tables with side effects. `:scale` organisations; some 141 rows for each.
+-- A shop of eight tables: a cycle between orgs and users, a reference of users into their own table, a composite key,
+-- and tables with side effects. `:scale` organisations; some 141 rows for each.
 CREATE TABLE orgs (id int PRIMARY KEY, name text NOT NULL, owner_id int);
 CREATE TABLE users (id int PRIMARY KEY, org_id int NOT NULL REFERENCES orgs, manager_id int REFERENCES users, email text NOT NULL UNIQUE, name text, active boolean NOT NULL);
 ALTER TABLE orgs ADD FOREIGN KEY (owner_id) REFERENCES users;

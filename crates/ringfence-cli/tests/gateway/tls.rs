@@ -63,7 +63,7 @@ impl Drop for Server {
 }
 
 /// A server with a certificate of its own making: a program that is told the files of certificate and key.
-fn server(world: &World, program: &[&str]) -> Server {
+fn server(world: &World, [program, option, script]: [&str; 3]) -> Server {
     let path = |name: &str| world.temporary().join(name);
     let made = Command::new("openssl")
         .args([
@@ -92,8 +92,8 @@ fn server(world: &World, program: &[&str]) -> Server {
         .stderr(Stdio::null())
         .status();
     assert!(made.unwrap().success());
-    let mut child = Command::new(program[0])
-        .args(&program[1..])
+    let mut child = Command::new(program)
+        .args([option, script])
         .arg(path("cert.pem"))
         .arg(path("key.pem"))
         .stdout(Stdio::piped())
@@ -112,7 +112,7 @@ fn server(world: &World, program: &[&str]) -> Server {
 #[test]
 fn only_a_verified_upstream_gets_the_key() {
     let world = project();
-    let server = server(&world, &["python3", "-c", SERVER]);
+    let server = server(&world, ["python3", "-c", SERVER]);
     let line = format!(
         "OPENAI_BASE_URL=https://localhost:{}/v1\nOPENAI_API_KEY=sk-dev-0123456789\n",
         server.port
@@ -139,7 +139,7 @@ fn http_2_is_spoken_where_it_is_offered() {
         return;
     }
     let world = project();
-    let server = server(&world, &[NODE, "-e", SERVER_2]);
+    let server = server(&world, [NODE, "-e", SERVER_2]);
     let line = format!(
         "OPENAI_BASE_URL=https://localhost:{}/v1\nOPENAI_API_KEY=sk-dev-0123456789\n",
         server.port

@@ -5,7 +5,7 @@
 //! no row can begin with `\@`. The last line is `\@end` and the manifest with the numbers of rows and the digest over all lines between
 //! the first and the last. A file without it was cut off.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use ringfence_mask::schema::Value;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 use super::{Manifest, SampleError};
 
 const VERSION: u32 = 1;
+
+/// The most bytes that a row may take: both sides hold one at a time.
+pub const LONGEST: usize = 256 << 20;
 
 /// Writes an artifact.
 pub struct Writer<W: Write> {
@@ -54,7 +57,7 @@ impl<W: Write> Writer<W> {
         self.put()
     }
 
-    /// Writes a row; `None` is null.
+    /// Writes a row; `None` is null. `is_cut` says that a reference of it was cut.
     ///
     /// # Errors
     ///
@@ -62,11 +65,17 @@ impl<W: Write> Writer<W> {
     pub fn row<'a>(
         &mut self,
         cells: impl Iterator<Item = Option<&'a str>>,
+        is_cut: bool,
     ) -> Result<(), SampleError> {
         self.line.clear();
         for (place, cell) in cells.enumerate() {
             if place > 0 {
                 self.line.push(b'\t');
+            }
+            if self.line.len() + cell.map_or(0, str::len) > LONGEST {
+                let table = self.manifest.tables.get(self.table);
+                let name = table.map_or_else(String::new, |table| table.name.clone());
+                return Err(SampleError::Large(name));
             }
             match cell {
                 Some(text) => escape(text, &mut self.line),
@@ -76,6 +85,7 @@ impl<W: Write> Writer<W> {
         self.line.push(b'\n');
         if let Some(table) = self.manifest.tables.get_mut(self.table) {
             table.rows += 1;
+            table.cut += u64::from(is_cut);
         }
         self.put()
     }
@@ -153,7 +163,10 @@ impl<R: BufRead> Reader<R> {
     /// Where the file ends too soon, or was changed.
     pub fn part(&mut self) -> Result<Part<'_>, SampleError> {
         self.line.clear();
-        self.input.read_until(b'\n', &mut self.line)?;
+        // Each byte of a row may have been written as two.
+        let most = u64::try_from(2 * LONGEST + 2).unwrap_or(u64::MAX);
+        let mut input = self.input.by_ref().take(most);
+        input.read_until(b'\n', &mut self.line)?;
         if !self.line.ends_with(b"\n") {
             return Err(SampleError::Artifact("it was cut off"));
         }
@@ -296,7 +309,7 @@ mod tests {
         let mut writer = Writer::new(Vec::new(), manifest).unwrap();
         writer.table(0).unwrap();
         for row in rows {
-            writer.row(row.iter().copied()).unwrap();
+            writer.row(row.iter().copied(), false).unwrap();
         }
         writer.finish().unwrap().1
     }

@@ -4,17 +4,18 @@ mod layout;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ringfence_mask::choose::{Chooser, Lowest};
+use ringfence_mask::choose::{Chooser, Fraction, Lowest};
 use ringfence_mask::closure::{Edge, Plan};
 use ringfence_mask::key::Key as Secret;
 use ringfence_mask::rule::{Rows, Rules};
 use ringfence_mask::schema::{Table, Value};
 
-use super::SampleError;
 use super::source::{Key, Scan, Source};
+use super::{Progress, SampleError, Step, Work};
 pub use layout::identity;
 pub(crate) use layout::text;
-use layout::{Canonical, Layout, Seen, canonical, kinds};
+pub(super) use layout::{Canonical, Pointer, canonical, kinds};
+use layout::{Layout, Seen};
 
 /// The rows of one table that travel.
 #[derive(Default)]
@@ -25,7 +26,15 @@ pub struct Chosen {
     pub keys: BTreeMap<Box<[u8]>, Key>,
 }
 
-/// Finds the rows of every table, by a key that ranks them.
+/// What was found.
+pub struct Found<'a> {
+    /// The rows of every table.
+    pub rows: HashMap<&'a str, Chosen>,
+    /// Of what links point to, by table and columns: what is there.
+    pub(super) linked: BTreeMap<Pointed<'a>, BTreeSet<Canonical>>,
+}
+
+/// Finds the rows of every table, by a key that ranks them; every row that is looked at is told.
 ///
 /// # Errors
 ///
@@ -34,8 +43,8 @@ pub fn choose<'a>(
     source: &mut dyn Source,
     tables: &'a [Table],
     (plan, rules): (&'a Plan, &'a Rules),
-    secret: &'a Secret,
-) -> Result<HashMap<&'a str, Chosen>, SampleError> {
+    (secret, progress): (&'a Secret, &mut Progress<'_>),
+) -> Result<Found<'a>, SampleError> {
     let mut edges: HashMap<&str, Vec<&Edge>> = HashMap::new();
     for edge in plan.edges.iter().filter(|edge| edge.is_followed()) {
         edges.entry(&edge.child).or_default().push(edge);
@@ -48,6 +57,7 @@ pub fn choose<'a>(
         chosen: HashMap::new(),
         wanted: BTreeMap::new(),
         asked: BTreeMap::new(),
+        linked: BTreeMap::new(),
     };
     let choice = Choice {
         source,
@@ -55,20 +65,25 @@ pub fn choose<'a>(
         rules,
         secret,
         state,
+        seen: 0,
+        progress,
     };
     choice.run()
 }
 
-struct Choice<'a, 's> {
+struct Choice<'a, 's, 'p> {
     source: &'s mut dyn Source,
     plan: &'a Plan,
     rules: &'a Rules,
     secret: &'a Secret,
     state: State<'a>,
+    /// How many rows were looked at.
+    seen: u64,
+    progress: &'s mut Progress<'p>,
 }
 
 /// What is pointed to: a table, and the columns that are.
-type Pointed<'a> = (&'a str, &'a [String]);
+pub(super) type Pointed<'a> = (&'a str, &'a [String]);
 
 struct State<'a> {
     rules: &'a Rules,
@@ -80,25 +95,64 @@ struct State<'a> {
     wanted: BTreeMap<Pointed<'a>, BTreeMap<Canonical, Key>>,
     /// Rows that were looked for by other columns than their identity.
     asked: BTreeMap<Pointed<'a>, BTreeSet<Canonical>>,
+    /// What links point to, whether it is there or not: the schema does not say so.
+    linked: BTreeMap<Pointed<'a>, BTreeMap<Canonical, Key>>,
 }
 
-impl<'a> Choice<'a, '_> {
-    fn run(mut self) -> Result<HashMap<&'a str, Chosen>, SampleError> {
+impl<'a> Choice<'a, '_, '_> {
+    fn run(mut self) -> Result<Found<'a>, SampleError> {
         for table in &self.plan.tables {
             self.state.chosen.entry(&table.name).or_default();
         }
         for table in &self.plan.tables {
             self.of_themselves(&table.name, table.rows)?;
+            self.has_keys(&table.name)?;
         }
         for place in &self.plan.along {
             if let Some(edge) = self.plan.edges.get(*place) {
                 self.along(edge)?;
+                self.has_keys(&edge.child)?;
             }
         }
         while let Some((pointed, keys)) = self.next_wanted() {
             self.fetch(pointed, keys)?;
         }
-        Ok(self.state.chosen)
+        let mut linked = BTreeMap::new();
+        for (pointed, keys) in std::mem::take(&mut self.state.linked) {
+            linked.insert(pointed, self.there(pointed, &keys)?);
+        }
+        Ok(Found {
+            rows: self.state.chosen,
+            linked,
+        })
+    }
+
+    /// Those of the keys that rows have.
+    fn there(
+        &mut self,
+        (name, columns): Pointed<'a>,
+        keys: &BTreeMap<Canonical, Key>,
+    ) -> Result<BTreeSet<Canonical>, SampleError> {
+        let table = self.state.table(name)?;
+        let kinds = kinds(table, columns)?;
+        let keys: Vec<&Key> = keys.values().collect();
+        let mut there = BTreeSet::new();
+        let by = (columns, keys.as_slice());
+        self.source.fetch(table, by, columns, &mut |values| {
+            there.insert(canonical(values.iter().copied().zip(&kinds)));
+            Ok(())
+        })?;
+        Ok(there)
+    }
+
+    /// Refuses where a row was chosen that has no key: its canonical bytes are none.
+    fn has_keys(&self, name: &str) -> Result<(), SampleError> {
+        let none: &[u8] = &[];
+        let chosen = self.state.chosen.get(name);
+        match chosen.is_some_and(|chosen| chosen.keys.contains_key(none)) {
+            true => Err(SampleError::NoKey(name.to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// The rows that a table's own rule chooses.
@@ -107,8 +161,12 @@ impl<'a> Choice<'a, '_> {
             return Ok(());
         }
         let rule = self.rules.table(name);
-        if rows == Rows::All && rule.filter.is_none() {
+        let is_all = matches!(rows, Rows::All | Rows::Fraction(Fraction::ALL));
+        if is_all && rule.filter.is_none() {
             self.state.chosen.entry(name).or_default().is_whole = true;
+            if !self.state.edges.contains_key(name) {
+                return Ok(());
+            }
         }
         let document = rule.document.as_ref();
         let ranked = document.and_then(|document| document.table.as_deref());
@@ -162,8 +220,12 @@ impl<'a> Choice<'a, '_> {
         if chosen.is_some_and(|chosen| chosen.is_whole) {
             return Ok(());
         }
-        let parents = self.parents(edge)?;
         let rule = self.rules.table(name);
+        let parents = match self.parents(edge)? {
+            // Of a table whose rows all travel no key is kept, and a link may point to none of them.
+            None if edge.is_link() => Some(self.pointed(edge, rule.filter.as_deref())?),
+            parents => parents,
+        };
         let chooser = Chooser::new(self.secret, name);
         let cap = edge.along.flatten();
         let mut families: BTreeMap<Canonical, Lowest<Seen>> = BTreeMap::new();
@@ -182,6 +244,19 @@ impl<'a> Choice<'a, '_> {
             family.offer(chooser.rank(&layout.key(values)), layout.seen(values));
         })?;
         self.take_all(name, families.into_values())
+    }
+
+    /// What a table's rows point to by a link and is there.
+    fn pointed(
+        &mut self,
+        edge: &'a Edge,
+        filter: Option<&str>,
+    ) -> Result<BTreeSet<Canonical>, SampleError> {
+        let mut keys: BTreeMap<Canonical, Key> = BTreeMap::new();
+        self.scan(&edge.child, filter, |_, layout, values| {
+            keys.extend(layout.need(edge, values));
+        })?;
+        self.there((&edge.parent, &edge.referenced), &keys)
     }
 
     /// What children of chosen parents point to; nothing where every parent is chosen.
@@ -277,9 +352,17 @@ impl<'a> Choice<'a, '_> {
             filter,
             is_ordered: false,
         };
-        let state = &mut self.state;
+        let (state, seen) = (&mut self.state, &mut self.seen);
+        let progress = &mut *self.progress;
         self.source.scan(&scan, &mut |values| {
             each(state, &layout, values);
+            *seen += 1;
+            progress(Step {
+                work: Work::Choosing,
+                table: name,
+                rows: *seen,
+                of: None,
+            });
             Ok(())
         })
     }
@@ -296,10 +379,14 @@ impl<'a> State<'a> {
             }
         }
         for (edge, need) in layout.edges().zip(seen.needs) {
+            let pointed = (edge.parent.as_str(), edge.referenced.as_slice());
+            if let (Some((canonical, key)), true) = (&need, edge.is_link()) {
+                let linked = self.linked.entry(pointed).or_default();
+                linked.insert(canonical.clone(), key.clone());
+            }
             let parent = self.chosen.get(edge.parent.as_str());
             let is_there = parent.is_some_and(|chosen| chosen.is_whole);
             if let (Some((canonical, key)), false) = (need, is_there) {
-                let pointed = (edge.parent.as_str(), edge.referenced.as_slice());
                 self.wanted
                     .entry(pointed)
                     .or_default()
@@ -315,11 +402,15 @@ impl<'a> State<'a> {
 
     fn layout(&self, name: &str) -> Result<Layout<'a>, SampleError> {
         let edges = self.edges.get(name).into_iter().flatten().copied();
+        let kinds_of = |edge: &'a Edge| {
+            let parent = self.table(&edge.parent)?;
+            Ok((edge, kinds(parent, &edge.referenced)?))
+        };
         let rule = self.rules.tables.get(name);
         let document = rule.and_then(|rule| rule.document.as_ref());
         Layout::new(
             self.table(name)?,
-            edges,
+            edges.map(kinds_of),
             document.map(|document| document.column.as_str()),
         )
     }

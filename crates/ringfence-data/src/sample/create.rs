@@ -1,5 +1,6 @@
 //! Makes a sample: plans, chooses, masks, and writes the artifact.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use ringfence_mask::closure::{self, Plan, Treatment};
@@ -10,11 +11,9 @@ use ringfence_mask::schema::{Kind, Table, Value};
 
 use super::artifact::Writer;
 use super::choice::{self, Chosen, identity};
+use super::cut::{Cut, Cuts};
 use super::source::{Key, Scan, Source};
-use super::{Manifest, SampleError, TableManifest};
-
-/// What is told while rows are written: the table, and how many rows of all were.
-pub type Progress<'a> = dyn FnMut(&str, u64) + 'a;
+use super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 
 /// A store's tables, with the references that its schema leaves out and the rules declare.
 ///
@@ -67,21 +66,34 @@ pub fn create<W: Write>(
     manifest.tables = listed
         .map(|(table, masker)| table_manifest(table, masker, &plan))
         .collect();
-    let chosen = choice::choose(source, &tables, (&plan, rules), secret)?;
+    let found = choice::choose(source, &tables, (&plan, rules), (secret, &mut *progress))?;
     let mut writing = Writing {
         writer: Writer::new(output, manifest)?,
         rows: 0,
+        of: in_all(&travelling, &found.rows),
         progress,
     };
     for (place, (table, masker)) in travelling.iter().zip(maskers).enumerate() {
-        let Some(chosen) = chosen.get(table.name.as_str()) else {
+        let Some(chosen) = found.rows.get(table.name.as_str()) else {
             continue;
         };
         writing.writer.table(place)?;
-        let nulls = cut(&plan, &table.name, &masker);
-        writing.table(source, table, (chosen, masker, &nulls))?;
+        let cuts = Cuts::new((&plan, &tables), (table, &masker), &found)?;
+        writing.table(source, table, (chosen, masker, cuts))?;
     }
     writing.writer.finish()
+}
+
+/// How many rows will be written; a table that travels whole has as many as the store's statistics say.
+fn in_all(tables: &[&Table], chosen: &HashMap<&str, Chosen>) -> Option<u64> {
+    let rows = tables.iter().map(|table| {
+        let chosen = chosen.get(table.name.as_str())?;
+        match chosen.is_whole {
+            true => table.rows,
+            false => u64::try_from(chosen.keys.len()).ok(),
+        }
+    });
+    rows.sum()
 }
 
 fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableManifest {
@@ -100,24 +112,14 @@ fn table_manifest(table: &Table, masker: &TableMasker, plan: &Plan) -> TableMani
         later: later.flat_map(|edge| edge.columns.clone()).collect(),
         key: identity(table).to_vec(),
         rows: 0,
+        cut: 0,
     }
-}
-
-/// Which of the columns that are written become null, because what they point to does not travel.
-fn cut(plan: &Plan, table: &str, masker: &TableMasker) -> Vec<bool> {
-    let mut cut = Vec::new();
-    for edge in plan.edges.iter().filter(|edge| edge.child == table) {
-        if let Treatment::Cut { columns, .. } = &edge.treatment {
-            cut.extend(columns);
-        }
-    }
-    let columns = masker.writes().iter();
-    columns.map(|column| cut.contains(&column)).collect()
 }
 
 struct Writing<'a, 'b, W: Write> {
     writer: Writer<W>,
     rows: u64,
+    of: Option<u64>,
     progress: &'a mut Progress<'b>,
 }
 
@@ -126,7 +128,7 @@ impl<W: Write> Writing<'_, '_, W> {
         &mut self,
         source: &mut dyn Source,
         table: &Table,
-        (chosen, mut masker, nulls): (&Chosen, TableMasker, &[bool]),
+        (chosen, mut masker, mut cuts): (&Chosen, TableMasker, Cuts<'_>),
     ) -> Result<(), SampleError> {
         let reads = masker.reads().to_vec();
         let kinds: Vec<Option<Kind>> = masker
@@ -137,9 +139,15 @@ impl<W: Write> Writing<'_, '_, W> {
         let mut masked = MaskedRow::default();
         let mut row = |values: &[Value<'_>]| {
             masker.mask(values, &mut masked)?;
-            self.row(values, &masked, (nulls, &kinds))?;
+            let cut = cuts.of_row(values);
+            self.row(values, &masked, (cut, &kinds))?;
             self.rows += 1;
-            (self.progress)(&table.name, self.rows);
+            (self.progress)(Step {
+                work: Work::Writing,
+                table: &table.name,
+                rows: self.rows,
+                of: self.of,
+            });
             Ok(())
         };
         if chosen.is_whole {
@@ -159,9 +167,9 @@ impl<W: Write> Writing<'_, '_, W> {
         &mut self,
         values: &[Value<'_>],
         masked: &MaskedRow,
-        (nulls, kinds): (&[bool], &[Option<Kind>]),
+        (cut, kinds): (Cut<'_>, &[Option<Kind>]),
     ) -> Result<(), SampleError> {
-        let cells = masked.cells().zip(nulls).zip(kinds);
+        let cells = masked.cells().zip(cut.columns).zip(kinds);
         let texts: Vec<Option<Box<str>>> = cells
             .map(|((cell, is_cut), kind)| match cell {
                 _ if *is_cut => None,
@@ -175,6 +183,7 @@ impl<W: Write> Writing<'_, '_, W> {
                 Cell::Text(text) => Some(text.into()),
             })
             .collect();
-        self.writer.row(texts.iter().map(Option::as_deref))
+        self.writer
+            .row(texts.iter().map(Option::as_deref), cut.is_lost)
     }
 }

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use ringfence_mask::schema::Kind;
 
-use super::create::Progress;
-use super::{Manifest, SampleError};
+use super::{Manifest, Progress, SampleError, TableManifest};
 use crate::address::{self, Target};
 use crate::store::StoreError;
 use crate::vectors::{Embedder, Index, Remade};
@@ -57,6 +56,26 @@ pub fn load(
         address::Kind::Redis | address::Kind::S3 | address::Kind::Http => {
             Err(StoreError::NotWritable("only tables can be loaded".to_owned()).into())
         }
+    }
+}
+
+/// Refuses an artifact that would write where no sample comes from: into the marker, or what the store keeps for itself.
+fn only_tables(manifest: &Manifest) -> Result<(), SampleError> {
+    let is_kept = |table: &TableManifest| {
+        let name = table.name.to_ascii_lowercase();
+        let schemas = [
+            "ringfence.",
+            "pg_catalog.",
+            "information_schema.",
+            "pg_toast.",
+        ];
+        schemas.iter().any(|schema| name.starts_with(schema))
+            || name == "ringfence_marker"
+            || name.starts_with("sqlite_")
+    };
+    match manifest.tables.iter().any(is_kept) {
+        false => Ok(()),
+        true => Err(SampleError::Artifact("it names a table that no sample has")),
     }
 }
 

@@ -32,6 +32,18 @@ pub trait Source {
     /// The snapshot's name.
     fn snapshot(&self) -> &str;
 
+    /// The different values of a column, at most so many, as text; of a very large table, those of a part.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot be asked.
+    fn distinct(
+        &mut self,
+        table: &Table,
+        column: &str,
+        most: u32,
+    ) -> Result<Vec<String>, SampleError>;
+
     /// All rows of a table that a condition lets through, in no order, or in that of its primary key.
     ///
     /// # Errors

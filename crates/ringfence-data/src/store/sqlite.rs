@@ -1,6 +1,7 @@
 //! SQLite: a row of `ringfence_marker`, which travels with every copy; and what does not: the file's own identity, and the number in its
 //! header that names the application, where the application has left it free.
 
+pub(crate) mod typed;
 pub(crate) mod vec0;
 
 use std::fs;
@@ -52,23 +53,71 @@ impl Sqlite {
         beside(&self.path, ending)
     }
 
-    /// A connection that can only read. Where no journal is at hand nothing is created beside the file.
+    /// A connection that can only read. Where no journal is at hand nothing is created beside the file, and no lock is taken: for a
+    /// moment's look.
     ///
     /// # Errors
     ///
     /// Where the file cannot be read, or is no database.
     pub fn reader(&self) -> Result<Connection, StoreError> {
-        let has_journal = fs::exists(beside(&self.path, "-wal")).unwrap_or(true);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_URI;
-        let mode = if has_journal {
+        let beside = |ending| fs::exists(self.beside(ending)).unwrap_or(true);
+        let has_journal = beside("-wal") || beside("-journal");
+        self.open_as(if has_journal {
             "mode=ro"
         } else {
             "immutable=1"
+        })
+    }
+
+    /// A connection that can only read, and sees one state of the file however long it takes: writers are kept waiting where the file
+    /// is in no WAL mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::reader`].
+    pub(crate) fn snapshot(&self) -> Result<Connection, StoreError> {
+        let begun = |connection: Connection| {
+            // The first question takes the snapshot.
+            let begin = connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
+            begin
+                .map(|()| connection)
+                .map_err(|error| self.why_not(&error))
         };
+        begun(self.open_as("mode=ro")?)
+    }
+
+    fn open_as(&self, mode: &str) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
         let uri = format!("file:{}?{mode}", escaped(&self.path));
         Connection::open_with_flags(uri, flags).map_err(|error| refused(&error))
+    }
+
+    /// What keeps a file from being read: a journal that waits to be taken back is told as what it is.
+    fn why_not(&self, error: &rusqlite::Error) -> StoreError {
+        const READONLY_ROLLBACK: i32 = 776;
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        let has_journal = fs::exists(self.beside("-journal")).unwrap_or(false);
+        if code == Some(READONLY_ROLLBACK) || (code == Some(14) && has_journal) {
+            return StoreError::Unreachable(
+                "a writer of it was cut off, and it has to be opened for writing once; `ringfence mark` does that".to_owned(),
+            );
+        }
+        refused(error)
+    }
+
+    /// Takes back what a writer that was cut off had begun, as any program does that opens the file to write.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        if !fs::exists(self.beside("-journal")).unwrap_or(false) {
+            return Ok(());
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let settle = || -> rusqlite::Result<()> {
+            let connection = Connection::open_with_flags(&self.path, flags)?;
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        };
+        settle().map_err(|error| refused(&error))
     }
 
     /// A connection that can write; the file is made where there is none.
@@ -125,7 +174,7 @@ impl Store for Sqlite {
             }
             Ok(found)
         };
-        read().map_err(|error| refused(&error))
+        read().map_err(|error| self.why_not(&error))
     }
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {

@@ -113,7 +113,7 @@ impl<'a> Numbers<'a> {
             {
                 let all = self.all.get(edge.parent.as_str()).copied().unwrap_or(0.0);
                 *absent.entry(&edge.parent).or_insert(1.0) *=
-                    1.0 - self.reached(at, edge, &rows) / all.max(1.0);
+                    1.0 - self.reached(at, edge, &rows) / siblings(edges, edge) / all.max(1.0);
             }
             let mut moved = 0.0_f64;
             for (name, now) in &mut rows {
@@ -163,6 +163,18 @@ impl<'a> Numbers<'a> {
         };
         Some((0..ROUNDS).fold(rows, |now, _| step(now)))
     }
+}
+
+/// Among how many links by the same columns a table's rows are divided: evenly, as far as anybody knows.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn siblings(edges: &[Edge], edge: &Edge) -> f64 {
+    if !edge.is_link() {
+        return 1.0;
+    }
+    let is_one = |other: &&Edge| {
+        other.is_link() && other.child == edge.child && other.columns == edge.columns
+    };
+    edges.iter().filter(is_one).count() as f64
 }
 
 /// How many of `all` are pointed to by so many that point anywhere.

@@ -564,3 +564,79 @@ proptest! {
         }
     }
 }
+
+/// Two tables that link to each other, one of them in two ways by the same column.
+#[test]
+fn links_are_followed_without_an_order() {
+    let mut posts = table("posts", 100, &[]);
+    posts.columns.push(Column::new("best", INTEGER).nullable());
+    let mut comments = table("comments", 1000, &[]);
+    comments.columns.push(Column::new("kind", Kind::TEXT));
+    comments.columns.push(Column::new("subject", INTEGER));
+    let tables = [posts, comments, table("users", 100, &[])];
+    let mut made = rules(&tables, &["comments=10%"]);
+    let links = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    edit(&mut made, "posts").links = links(&["best to comments"]);
+    edit(&mut made, "comments").links = links(&[
+        "subject to posts when kind is Post",
+        "subject to users when kind is User",
+    ]);
+    let planned = plan(&tables, &made).unwrap();
+    assert_eq!(names(&planned), ["comments", "posts", "users"]);
+    assert_eq!(planned.cycles, []);
+    assert!(
+        planned
+            .edges
+            .iter()
+            .all(|edge| edge.is_followed() && edge.is_link())
+    );
+    // Rows are divided among the ways, so that neither brings as many as all of them would.
+    let rows = |name: &str| {
+        let mut tables = planned.tables.iter();
+        tables
+            .find(|table| table.name == name)
+            .unwrap()
+            .expected_rows
+    };
+    assert!(rows("users").unwrap() < 50, "{:?}", rows("users"));
+
+    // What stays behind is cut: a link that must have a value as well, and the store does not mind.
+    edit(&mut made, "users").rows = Rows::None;
+    let planned = plan(&tables, &made).unwrap();
+    assert_eq!(names(&planned), ["comments", "posts"]);
+    let cut: Vec<&Edge> = planned
+        .edges
+        .iter()
+        .filter(|edge| !edge.is_followed())
+        .collect();
+    assert_eq!(cut.len(), 1);
+    assert!(matches!(
+        &cut[0].treatment,
+        Treatment::Cut { why: Cut::NoParent, columns } if columns.is_empty()
+    ));
+    // Rows of both come along by the one that is meant.
+    edit(&mut made, "comments").along = vec!["posts by subject cap 2".parse().unwrap()];
+    edit(&mut made, "comments").rows = Rows::Needed;
+    edit(&mut made, "posts").rows = Rows::All;
+    let planned = plan(&tables, &made).unwrap();
+    let along: Vec<&Edge> = planned.along.iter().map(|at| &planned.edges[*at]).collect();
+    assert_eq!(along.len(), 1);
+    assert_eq!(along[0].parent, "posts");
+    // Without the word that says which table is meant, nobody could follow it below.
+    edit(&mut made, "comments").columns.remove("kind");
+    edit(&mut made, "posts").columns.remove("best");
+    edit(&mut made, "comments").along.clear();
+    let planned = plan(&tables, &made).unwrap();
+    let best = planned
+        .edges
+        .iter()
+        .find(|edge| edge.child == "posts")
+        .unwrap();
+    assert!(matches!(
+        best.treatment,
+        Treatment::Cut {
+            why: Cut::Uncovered,
+            ..
+        }
+    ));
+}

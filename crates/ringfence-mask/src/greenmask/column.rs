@@ -218,7 +218,8 @@ fn number(column: &Column, change: NumberChange) -> Result {
             .noting("other numbers are moved by up to a half instead of drawn anew"),
         (NumberChange::Range(low, high), Kind::Real) => Transformer::new("RandomFloat", column)
             .with("min", low.to_string())
-            .with("max", high.to_string()),
+            .with("max", high.to_string())
+            .hashed(),
         (NumberChange::Range(low, high), Kind::Decimal { scale, .. }) => {
             Transformer::new("RandomNumeric", column)
                 .with("min", low.to_string())
@@ -226,11 +227,9 @@ fn number(column: &Column, change: NumberChange) -> Result {
                 .with("decimal", scale.unwrap_or(0).to_string())
                 .hashed()
         }
-        (NumberChange::Noise(share), Kind::Decimal { scale, .. }) => {
-            noisy("NoiseNumeric", share).with("precision", scale.unwrap_or(0).to_string())
-        }
-        (NumberChange::Digits, Kind::Decimal { scale, .. }) => noisy("NoiseNumeric", 500)
-            .with("precision", scale.unwrap_or(0).to_string())
+        // How many digits stand after the point is not said: its pages and its source have two names for that, and the column rounds.
+        (NumberChange::Noise(share), Kind::Decimal { .. }) => noisy("NoiseNumeric", share),
+        (NumberChange::Digits, Kind::Decimal { .. }) => noisy("NoiseNumeric", 500)
             .noting("other numbers are moved by up to a half instead of drawn anew"),
         _ => {
             return Err("this change of this type cannot be said: use `null` or `keep`");

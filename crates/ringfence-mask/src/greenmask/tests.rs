@@ -98,6 +98,7 @@ fn the_configuration_is_yaml_and_denies_by_default() {
         ]
     );
     check_parameters(transformers);
+    transformers.iter().for_each(known);
     assert!(made.notes.iter().any(|note| note.contains("unkeyed md5")));
 }
 
@@ -177,6 +178,7 @@ fn every_masker_is_said_or_noted() {
             .items();
         let transformers = tables[0].get("transformers").unwrap().items();
         assert_eq!(transformers[0].text("name"), Some(name), "{rule} on {kind}");
+        known(&transformers[0]);
     }
     let table = Table {
         name: "t".to_owned(),
@@ -201,4 +203,167 @@ fn every_masker_is_said_or_noted() {
     let empty = options.get("exclude-table-data").unwrap().items();
     assert_eq!(empty[0].as_str(), Some("t"));
     parsed(&configuration(&[], &Rules::default()).yaml);
+}
+
+/// The transformers that are used, with the parameters that each page of Greenmask 0.2's documentation lists ("Standard transformers",
+/// `docs.greenmask.io`) and its source defines under the same name; those with `!` have to be there.
+const PARAMETERS: [(&str, &[&str]); 14] = [
+    (
+        "NoiseDate",
+        &[
+            "!column",
+            "min_ratio",
+            "!max_ratio",
+            "min",
+            "max",
+            "truncate",
+            "engine",
+        ],
+    ),
+    (
+        "NoiseFloat",
+        &["!column", "min_ratio", "!max_ratio", "min", "max", "engine"],
+    ),
+    (
+        "NoiseInt",
+        &["!column", "min_ratio", "!max_ratio", "min", "max", "engine"],
+    ),
+    (
+        "NoiseNumeric",
+        &["!column", "min_ratio", "!max_ratio", "min", "max", "engine"],
+    ),
+    (
+        "RandomChoice",
+        &["!column", "!values", "validate", "keep_null", "engine"],
+    ),
+    (
+        "RandomDate",
+        &["!column", "!min", "!max", "truncate", "keep_null", "engine"],
+    ),
+    (
+        "RandomEmail",
+        &[
+            "!column",
+            "keep_original_domain",
+            "local_part_template",
+            "domain_part_template",
+            "domains",
+            "validate",
+            "max_random_length",
+            "keep_null",
+            "engine",
+        ],
+    ),
+    (
+        "RandomFloat",
+        &["!column", "!min", "!max", "keep_null", "engine"],
+    ),
+    (
+        "RandomInt",
+        &["!column", "!min", "!max", "keep_null", "engine"],
+    ),
+    (
+        "RandomNumeric",
+        &["!column", "!min", "!max", "decimal", "keep_null", "engine"],
+    ),
+    (
+        "RandomPerson",
+        &[
+            "!columns",
+            "gender",
+            "gender_mapping",
+            "fallback_gender",
+            "engine",
+        ],
+    ),
+    (
+        "RandomString",
+        &[
+            "!column",
+            "!min_length",
+            "!max_length",
+            "symbols",
+            "keep_null",
+            "engine",
+        ],
+    ),
+    ("RandomUuid", &["!column", "keep_null", "engine"]),
+    ("Replace", &["!column", "!value", "validate", "keep_null"]),
+];
+
+/// Greenmask refuses a transformer or a parameter that it does not know, and one that is missing.
+#[track_caller]
+fn known(transformer: &Node) {
+    let name = transformer.text("name").unwrap();
+    let parameters = transformer.get("params").unwrap().entries();
+    let written: Vec<&str> = parameters.iter().map(|entry| entry.key.as_str()).collect();
+    if name == "SetNull" {
+        assert_eq!(written, ["column"]);
+        return;
+    }
+    let (_, known) = PARAMETERS.iter().find(|(own, _)| *own == name).unwrap();
+    for parameter in &written {
+        let is_known = known
+            .iter()
+            .any(|own| own.trim_start_matches('!') == *parameter);
+        assert!(is_known, "{name} has no parameter {parameter}");
+    }
+    for required in known.iter().filter_map(|own| own.strip_prefix('!')) {
+        assert!(written.contains(&required), "{name} wants {required}");
+    }
+}
+
+#[test]
+fn links_are_virtual_references() {
+    let mut comments = tables().remove(0);
+    comments.name = "blog.comments".to_owned();
+    let column = |name: &str| Column::new(name, Kind::Integer(64)).nullable();
+    comments
+        .columns
+        .extend(["subject_id", "hall", "number"].map(column));
+    comments
+        .columns
+        .push(Column::new("o'kind", Kind::TEXT).nullable());
+    let mut halls = tables().remove(0);
+    halls.name = "halls".to_owned();
+    halls.primary_key = vec!["id".to_owned(), "id".to_owned()];
+    let tables = [comments, halls, tables().remove(0)];
+    let mut rules = rules();
+    rules.tables.remove("audit.sessions");
+    let rule = rules.tables.entry("blog.comments".to_owned()).or_default();
+    rule.rows = Rows::All;
+    rule.links = [
+        "subject_id to users when o'kind is O'User",
+        "hall+number to halls",
+        "number to users by phone",
+    ]
+    .map(|link| link.parse().unwrap())
+    .to_vec();
+    for name in ["id", "subject_id", "hall", "number", "o'kind"] {
+        rule.columns
+            .insert(name.to_owned(), "keep".parse().unwrap());
+    }
+    rules.tables.entry("halls".to_owned()).or_default().rows = Rows::All;
+    let made = configuration(&tables, &rules);
+    let root = parsed(&made.yaml);
+    let virtual_references = root.get("dump").unwrap().get("virtual_references").unwrap();
+    let comments = &virtual_references.items()[0];
+    assert_eq!(comments.text("schema"), Some("blog"));
+    assert_eq!(comments.text("name"), Some("comments"));
+    let references = comments.get("references").unwrap().items();
+    assert_eq!(references.len(), 2);
+    assert_eq!(references[0].text("name"), Some("users"));
+    let condition = references[0].get("polymorphic_exprs").unwrap().items();
+    assert_eq!(
+        condition[0].as_str(),
+        Some("\"blog\".\"comments\".\"o'kind\"::text = 'O''User'")
+    );
+    assert_eq!(references[1].text("name"), Some("halls"));
+    let columns = references[1].get("columns").unwrap().items();
+    assert_eq!(columns[1].text("name"), Some("number"));
+    assert!(
+        made.notes
+            .iter()
+            .any(|note| note.contains("`number to users by phone` cannot be said"))
+    );
 }

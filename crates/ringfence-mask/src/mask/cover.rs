@@ -92,6 +92,9 @@ pub enum Problem {
         /// The column that is not there.
         column: Option<String>,
     },
+    /// It says which table a link points to.
+    #[error("says which table a link points to, and would be changed: its rule must be `keep`")]
+    Kept,
     /// A reference would point nowhere.
     #[error(
         "points to `{parent}.{referenced}`, which has another rule or type ({theirs}, here {own}): joins would be lost; give both the same rule"
@@ -133,8 +136,48 @@ pub(super) fn check(tables: &[&Table], rules: &Rules) -> Vec<CoverError> {
                 check_reference((table, &rule), reference, (parent, rules), &mut errors);
             }
         }
+        check_links(table, &rule, (tables, rules), &mut errors);
     }
     errors
+}
+
+/// A link keeps to the same rules as any reference, and the word that says which table is meant has to be the same below.
+fn check_links(
+    table: &Table,
+    rule: &TableRule,
+    (tables, rules): (&[&Table], &Rules),
+    errors: &mut Vec<CoverError>,
+) {
+    for link in &rule.links {
+        let Some(parent) = tables.iter().find(|other| other.name == link.parent) else {
+            continue;
+        };
+        let referenced = match link.referenced.as_slice() {
+            [] => parent.primary_key.clone(),
+            _ => link.referenced.clone(),
+        };
+        let reference = ForeignKey {
+            columns: link.columns.clone(),
+            parent: link.parent.clone(),
+            referenced,
+            deferrable: true,
+        };
+        if is_cut(table, rule, &reference) {
+            continue;
+        }
+        check_reference((table, rule), &reference, (parent, rules), errors);
+        let word = link.when.as_ref().and_then(|when| {
+            let masker = &rule.columns.get(&when.column)?.masker;
+            (!matches!(masker, Masker::Keep | Masker::Null)).then_some(when)
+        });
+        if let Some(when) = word {
+            errors.push(CoverError {
+                table: table.name.clone(),
+                column: when.column.clone(),
+                problem: Problem::Kept,
+            });
+        }
+    }
 }
 
 fn is_cut(table: &Table, rule: &TableRule, reference: &ForeignKey) -> bool {

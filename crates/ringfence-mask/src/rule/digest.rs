@@ -38,6 +38,10 @@ fn table(hash: &mut Sha256, name: &str, rule: &TableRule) {
     along.sort();
     along.dedup();
     all(hash, "along", &along);
+    let mut links: Vec<String> = rule.links.iter().map(ToString::to_string).collect();
+    links.sort();
+    links.dedup();
+    all(hash, "link", &links);
     if let Some(document) = &rule.document {
         add(hash, "document");
         add(hash, &document.column);

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::{
-    AddressPart, Along, DateChange, DatePart, Document, Language, Masker, NamePart, NumberChange,
-    PhoneRange, Rows, Rule, Template,
+    AddressPart, Along, DateChange, DatePart, Document, Language, Link, Masker, NamePart,
+    NumberChange, PhoneRange, Rows, Rule, Template, When,
 };
 use crate::choose::Fraction;
 use crate::schema::ForeignKey;
@@ -41,6 +41,14 @@ pub enum RuleError {
         "`{found}` does not say which rows: expected `all`, `none`, `needed`, a fraction such as `1%` or `0.01`, or `500 rows`"
     )]
     Rows {
+        /// What stands there.
+        found: String,
+    },
+    /// Not a reference that the schema does not declare.
+    #[error(
+        "`{found}` is no link: expected `author_id to users` or `subject_id to posts when subject_type is Post`"
+    )]
+    Link {
         /// What stands there.
         found: String,
     },
@@ -378,4 +386,52 @@ fn along(text: &str) -> Option<Along> {
         }
     }
     Some(along)
+}
+
+impl FromStr for Link {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        link(text).ok_or_else(|| RuleError::Link {
+            found: text.to_owned(),
+        })
+    }
+}
+
+fn link(text: &str) -> Option<Link> {
+    let columns = |names: &str| -> Option<Vec<String>> {
+        let names: Vec<String> = names
+            .split('+')
+            .map(|name| name.trim().to_owned())
+            .collect();
+        names.iter().all(|name| !name.is_empty()).then_some(names)
+    };
+    let (own, rest) = text.split_once(" to ")?;
+    let (there, when) = match rest.split_once(" when ") {
+        Some((there, when)) => (there, Some(when)),
+        None => (rest, None),
+    };
+    let (parent, referenced) = match there.split_once(" by ") {
+        Some((parent, referenced)) => (parent, columns(referenced)?),
+        None => (there, Vec::new()),
+    };
+    let when = match when.map(|when| when.split_once(" is ")) {
+        Some(Some((column, value))) => Some(When {
+            column: column.trim().to_owned(),
+            value: value.trim().to_owned(),
+        }),
+        Some(None) => return None,
+        None => None,
+    };
+    let is_said = |text: &String| !text.is_empty();
+    let parent = parent.trim().to_owned();
+    let has_words = when
+        .as_ref()
+        .is_none_or(|when| is_said(&when.column) && is_said(&when.value));
+    (has_words && is_said(&parent)).then_some(Link {
+        columns: columns(own)?,
+        parent,
+        referenced,
+        when,
+    })
 }

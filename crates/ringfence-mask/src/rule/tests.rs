@@ -136,6 +136,40 @@ fn rows_and_companions_have_a_short_form() {
     }
 }
 
+#[test]
+fn links_are_read_and_printed_in_one_way() {
+    for text in [
+        "author_id to users",
+        "subject_id to posts when subject_type is Post",
+        "org+number to users by org_id+number when a kind is Some Word",
+        "a to Audit log.Entries",
+    ] {
+        assert_eq!(text.parse::<Link>().unwrap().to_string(), text);
+    }
+    let spaced = "  a + b to  users  by c+ d when e is f "
+        .parse::<Link>()
+        .unwrap();
+    assert_eq!(spaced.to_string(), "a+b to users by c+d when e is f");
+    for text in [
+        "",
+        "a",
+        "a to",
+        "a to ",
+        " to b",
+        "a+ to b",
+        "a to b by ",
+        "a to b when c",
+        "a to b when c is ",
+        "a to b when  is d",
+    ] {
+        let found = text.parse::<Link>();
+        assert!(
+            matches!(found, Err(RuleError::Link { .. })),
+            "{text}: {found:?}"
+        );
+    }
+}
+
 fn rules(rows: &str, columns: &[(&str, &str)]) -> Rules {
     let mut rules = Rules::default();
     let table = TableRule {
@@ -189,6 +223,8 @@ fn a_digest_changes_with_the_outcome() {
         changed(&|table| table.document = Some("orgs by org_id".parse().unwrap())),
         changed(&|table| table.references = vec![reference("org_id", "orgs.id").unwrap()]),
         changed(&|table| table.along = vec!["orgs cap 5".parse().unwrap()]),
+        changed(&|table| table.links = vec!["a to b".parse().unwrap()]),
+        changed(&|table| table.links = vec!["a to b when c is d".parse().unwrap()]),
         changed(&|table| table.cut = vec![vec!["manager_id".to_owned()]]),
         changed(&|table| table.follow = vec![vec!["manager_id".to_owned()]]),
     ];
@@ -209,6 +245,9 @@ proptest! {
         let _ = text.parse::<Rule>();
         let _ = text.parse::<Rows>();
         let _ = text.parse::<Along>();
+        if let Ok(link) = text.parse::<Link>() {
+            prop_assert_eq!(&link.to_string().parse::<Link>().unwrap(), &link);
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    AddressPart, Along, DateChange, DatePart, Language, Masker, NamePart, NumberChange, PhoneRange,
-    Piece, Rows, Rule, Template,
+    AddressPart, Along, DateChange, DatePart, Language, Link, Masker, NamePart, NumberChange,
+    PhoneRange, Piece, Rows, Rule, Template,
 };
 
 /// The words of a list of variants, in both directions.
@@ -174,6 +174,19 @@ impl fmt::Display for Along {
         }
         match self.cap {
             Some(cap) => write!(f, " cap {cap}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.columns.join("+"), self.parent)?;
+        if !self.referenced.is_empty() {
+            write!(f, " by {}", self.referenced.join("+"))?;
+        }
+        match &self.when {
+            Some(when) => write!(f, " when {} is {}", when.column, when.value),
             None => Ok(()),
         }
     }

@@ -1,68 +1,86 @@
 //! Another member of the process group, which hears what the group is told: a signal that it heard has reached the program already.
+//!
+//! It hears a signal when the kernel has put it there, and tells when it is asked: how soon it gets a processor changes nothing.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::enforce::SIGNALS;
 use crate::sys::{self, Forked, Signals};
 
+/// Seconds until an answer is given up: it may have been stopped with the group, and not woken with this process.
+const PATIENCE: i64 = 1;
+
 /// How long a group's signal may take from one member to the next, in nanoseconds.
-const PATIENCE: i64 = 20_000_000;
+const NEXT: i64 = 20_000_000;
 
 /// The canary, as the process that stays knows it.
 pub(super) struct Canary {
     process: i32,
-    heard: OwnedFd,
-    /// Heard, and not asked about yet.
-    seen: Vec<i32>,
+    /// Questions go in, answers come out.
+    line: OwnedFd,
+    /// The number of the last question: an answer that comes late is none to the next.
+    asked: u8,
 }
 
 impl Canary {
     /// Starts it. The caller has blocked the signals.
     pub(super) fn start() -> io::Result<Self> {
         let own = rustix::process::getpid();
-        let (heard, tell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let flags = SocketFlags::CLOEXEC;
+        let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         match sys::fork()? {
             Forked::Child => {
                 // Without its voice it is of no use; the group is then asked as one that heard nothing.
-                let _ = super::die_with(own).and_then(|()| sing(&tell));
+                let _ = super::die_with(own).and_then(|()| answer(&theirs));
                 sys::leave(0)
             }
             Forked::Parent(process) => Ok(Self {
                 process,
-                heard,
-                seen: Vec::new(),
+                line,
+                asked: 0,
             }),
         }
     }
 
     /// Whether the whole group got a signal that this process got.
     pub(super) fn heard(&mut self, signal: i32) -> bool {
-        self.listen();
-        if !self.seen.contains(&signal) {
-            let patience = Timespec {
-                tv_sec: 0,
-                tv_nsec: PATIENCE,
-            };
-            let mut ready = [PollFd::new(&self.heard, PollFlags::IN)];
-            // An interrupted wait is a short one: what there is is read.
-            let _ = poll(&mut ready, Some(&patience));
-            self.listen();
+        if self.ask(signal) {
+            return true;
         }
-        let place = self.seen.iter().position(|seen| *seen == signal);
-        place.map(|place| self.seen.swap_remove(place)).is_some()
+        // A member that comes later in the group may not have had it yet.
+        let pause = Timespec {
+            tv_sec: 0,
+            tv_nsec: NEXT,
+        };
+        let _ = poll(&mut [], Some(&pause));
+        self.ask(signal)
     }
 
-    fn listen(&mut self) {
-        let mut numbers = [0; 64];
-        while let Ok(length) = rustix::io::read(&self.heard, &mut numbers) {
-            let heard = numbers.get(..length).unwrap_or_default();
-            self.seen.extend(heard.iter().copied().map(i32::from));
-            if length < numbers.len() {
-                break;
+    fn ask(&mut self, signal: i32) -> bool {
+        self.asked = self.asked.wrapping_add(1);
+        let question = [self.asked, u8::try_from(signal).unwrap_or(0)];
+        if rustix::io::write(&self.line, &question).is_err() {
+            return false;
+        }
+        let patience = Timespec {
+            tv_sec: PATIENCE,
+            tv_nsec: 0,
+        };
+        let mut answer = [0; 2];
+        loop {
+            let mut ready = [PollFd::new(&self.line, PollFlags::IN)];
+            // No signal interrupts it: they are blocked.
+            if !matches!(poll(&mut ready, Some(&patience)), Ok(1..)) {
+                return false;
+            }
+            match rustix::io::read(&self.line, &mut answer) {
+                Ok(2) if answer[0] == self.asked => return answer[1] == 1,
+                Ok(2) => {}
+                _ => return false,
             }
         }
     }
@@ -77,29 +95,33 @@ impl Drop for Canary {
     }
 }
 
-/// Tells every signal that a process sent, until it is killed.
-fn sing(tell: &OwnedFd) -> io::Result<()> {
+/// Answers whether a signal came that a process sent, until it is killed.
+fn answer(line: &OwnedFd) -> io::Result<()> {
     // Nothing is kept open by this: a pipe's end must be seen when the others are gone.
     let null = std::fs::File::options()
         .read(true)
         .write(true)
         .open("/dev/null")?;
     sys::replace(null.as_fd(), 0);
-    sys::replace(tell.as_fd(), 1);
+    sys::replace(line.as_fd(), 1);
     sys::replace(null.as_fd(), 2);
     drop(null);
     sys::close_range(3, i32::MAX);
-    let tell = rustix::stdio::stdout();
+    let line = rustix::stdio::stdout();
     let signals = Signals::of(SIGNALS).descriptor()?;
-    loop {
-        let mut ready = [PollFd::new(&signals, PollFlags::IN)];
-        // An interrupted wait is begun again.
-        let _ = poll(&mut ready, None);
+    let mut heard = Vec::new();
+    let mut question = [0; 2];
+    while rustix::io::read(line, &mut question)? == question.len() {
         while let Some(signal) = sys::read_signal(signals.as_fd()) {
             let number = u8::try_from(signal.number).unwrap_or(0);
             if !signal.from_kernel && signal.number != libc::SIGCHLD {
-                rustix::io::write(tell, &[number])?;
+                heard.push(number);
             }
         }
+        let [asked, signal] = question;
+        let place = heard.iter().position(|heard| *heard == signal);
+        let has_heard = place.map(|place| heard.swap_remove(place)).is_some();
+        rustix::io::write(line, &[asked, u8::from(has_heard)])?;
     }
+    Ok(())
 }

@@ -383,3 +383,18 @@ proptest! {
         prop_assert!(out.contains("[redacted:A]"), "{out}");
     }
 }
+
+#[test]
+fn a_whole_text_is_cleaned_as_a_stream_is() {
+    let patterns = Patterns::new([("API_KEY", "sk-4fJ2/x9Qm")]);
+    for (text, expected) in [
+        ("nothing is in it", "nothing is in it"),
+        ("a sk-4fJ2/x9Qm z", "a [redacted:API_KEY] z"),
+        ("sk-4fJ2%2Fx9Qm", "[redacted:API_KEY]"),
+        ("ends with sk-4fJ2/x9Q", "ends with sk-4fJ2/x9Q"),
+        ("", ""),
+    ] {
+        let clean = patterns.redacted(text.as_bytes().to_vec());
+        assert_eq!(String::from_utf8(clean).unwrap(), expected);
+    }
+}

@@ -467,6 +467,11 @@ const TABLE: Shape = Shape::Table(&[
         "parents that bring their rows of this table: `users`, `users by owner_id cap 5`",
     ),
     key(
+        "links",
+        TEXTS,
+        "references that the schema does not declare: `author_id to users`, `subject_id to posts when subject_type is Post`",
+    ),
+    key(
         "document",
         Shape::Text,
         "the column that says of which document a row is: those of one are chosen together; `documents by document_id` chooses the documents that the table `documents`, here or in another store, is sampled to",

@@ -144,6 +144,33 @@ impl Edited {
         Ok(true)
     }
 
+    /// Says that rows of a table point to others in a way that its schema does not declare; what is said already stays. Says whether
+    /// it was added.
+    ///
+    /// # Errors
+    /// Where something else stands in the place of one of the tables, or of the list.
+    pub fn link(
+        &mut self,
+        resource: &str,
+        table_name: &str,
+        link: &str,
+    ) -> Result<bool, EditError> {
+        let mut place: &mut dyn TableLike = self.0.as_table_mut();
+        for name in ["resources", resource, "tables", table_name] {
+            place = implied(place, name)?;
+        }
+        let links = place
+            .entry("links")
+            .or_insert_with(|| value(Array::new()))
+            .as_array_mut()
+            .ok_or_else(|| EditError::Shape("links".to_owned()))?;
+        if links.iter().any(|own| own.as_str() == Some(link)) {
+            return Ok(false);
+        }
+        links.push(link);
+        Ok(true)
+    }
+
     /// The changed text.
     #[must_use]
     pub fn text(&self) -> String {
@@ -210,6 +237,19 @@ mod tests {
                 assert!(mask("orders", "to") && !mask("orders", "to"));
             },
             "[resources.db]\nsetting = \"A\" # its address\n\n[resources.db.tables.users]\ncolumns = { id = \"keep\" , mail = \"email\" }\n\n[resources.db.tables.orders.columns]\nto = \"email\"  # likely\n",
+        );
+    }
+
+    #[test]
+    fn links_are_added_once() {
+        check(
+            "[resources.db.tables.notes]\nrows = \"all\" # every one\n\n[resources.db.tables.notes.columns]\nid = \"keep\"\n",
+            |edited| {
+                let mut link = |table, link| edited.link("db", table, link).unwrap();
+                assert!(link("notes", "a to b") && !link("notes", "a to b"));
+                assert!(link("notes", "a to c"));
+            },
+            "[resources.db.tables.notes]\nrows = \"all\" # every one\nlinks = [\"a to b\", \"a to c\"]\n\n[resources.db.tables.notes.columns]\nid = \"keep\"\n",
         );
     }
 

@@ -301,6 +301,7 @@ fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
         rows: table.and_then(|table| table.get("rows")).and_then(scalar),
         filter: table.and_then(|table| text(table, "where")),
         along: list("along"),
+        links: list("links"),
         document: table.and_then(|table| text(table, "document")),
         references: references.filter_map(column).collect(),
         cut: list("cut"),

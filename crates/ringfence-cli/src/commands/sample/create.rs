@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use ringfence_data::sample::{Manifest, create};
+use ringfence_data::sample::{Manifest, Step, create};
 
-use super::{Above, Meter, resources};
+use super::{Above, resources};
 use crate::ambient::{self, Ambient};
 use crate::args::data::SampleCreate;
+use crate::data::meter::Meter;
 use crate::data::{desk, index};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
@@ -65,7 +66,7 @@ pub(super) fn write<W: Write>(
         ..Manifest::default()
     };
     let mut meter = Meter::new(ambient);
-    let mut tick = |table: &str, rows| meter.tick("reading", table, rows);
+    let mut tick = |step: Step<'_>| meter.tick(&step);
     let made = create::create(
         source.as_mut(),
         &above.rules,
@@ -86,10 +87,19 @@ pub(super) fn told(manifest: &Manifest) -> String {
     let rows: Vec<Vec<String>> = manifest
         .tables
         .iter()
-        .map(|table| vec![table.name.clone(), format!("{} rows", table.rows)])
+        .map(|table| {
+            let cut = match table.cut {
+                0 => String::new(),
+                cut => format!("{cut} of them with a reference cut"),
+            };
+            vec![table.name.clone(), format!("{} rows", table.rows), cut]
+        })
         .collect();
     let lines = crate::output::columns(&rows);
-    let mut text: String = lines.iter().map(|cells| cells.join("  ") + "\n").collect();
+    let mut text: String = lines
+        .iter()
+        .map(|cells| cells.join("  ").trim_end().to_owned() + "\n")
+        .collect();
     text.push_str(&format!("digest {}\n", manifest.digest));
     text
 }

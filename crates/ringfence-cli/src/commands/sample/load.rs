@@ -1,18 +1,21 @@
 //! `ringfence sample load`: where the environment below can be written. It needs no word of the one above.
 
-use std::io::BufRead;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use ringfence_data::marker::Verdict;
 use ringfence_data::sample::artifact::Reader;
 use ringfence_data::sample::load::{self, Present, Vectors};
+use ringfence_data::store;
 use ringfence_model::resource::Resource;
 use ringfence_model::tier::Tier;
 
-use super::{Meter, create, failed, owned};
+use super::{create, failed, owned};
 use crate::ambient::{self, Ambient};
 use crate::args::data::{Room, SampleLoad};
 use crate::data::desk::{self, Desk};
+use crate::data::meter::Meter;
 use crate::data::{self, index};
 use crate::failure::{Failure, exit};
 use crate::output::Output;
@@ -85,12 +88,13 @@ pub(super) fn may(below: &Desk, room: &Room, ambient: &Ambient) -> Result<(), Fa
 pub(super) fn one(
     below: &Desk,
     resource: &Resource,
-    file: impl BufRead,
+    file: BufReader<File>,
     room: &Room,
     (ambient, output): (&Ambient, &mut Output),
 ) -> Result<(), Failure> {
     let (resource, target) = owned(below, resource)?;
     let environment = &below.environment;
+    store::settle(&target).map_err(|error| desk::failed(resource, environment, &error))?;
     let verdict = below.look(resource, &target)?.verdict;
     if !matches!(verdict, Verdict::Own | Verdict::Moved { .. }) {
         let message = format!(
@@ -122,9 +126,10 @@ pub(super) fn one(
         embedder: embedder.as_ref(),
         index: &index::declared(resource, environment).unwrap_or_default(),
     };
-    let mut meter = Meter::new(ambient);
-    let mut tick = |table: &str, rows| meter.tick("loading", table, rows);
-    let loaded = load::load(&target, file, (present, vectors), &mut tick);
+    let (mut meter, file) = Meter::of_file(ambient, file);
+    let loaded = load::load(&target, file, (present, vectors), &mut |step| {
+        meter.tick(&step);
+    });
     meter.end();
     let manifest = loaded.map_err(|error| failed(resource, environment, error))?;
     output.print(&create::told(&manifest)).map(|_| ())

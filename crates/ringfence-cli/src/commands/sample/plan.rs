@@ -1,7 +1,9 @@
 //! `ringfence sample plan`: what would travel, what each reference costs, and which columns have no rule.
 
+mod links;
+
 use ringfence_data::sample::create;
-use ringfence_mask::closure::{Cut, Edge, Plan, Treatment};
+use ringfence_mask::closure::{Cut, Declared, Edge, Plan, Treatment};
 use ringfence_mask::greenmask::configuration;
 use ringfence_mask::rule::{Rows, Rules};
 use ringfence_mask::schema::Table;
@@ -25,6 +27,8 @@ struct Record {
     references: Vec<ReferenceRecord>,
     /// Rules for columns that have none.
     suggestions: Vec<SuggestionRecord>,
+    /// References that the schema does not declare, and the rules neither.
+    links: Vec<links::LinkRecord>,
 }
 
 #[derive(Serialize)]
@@ -65,7 +69,14 @@ pub(super) fn run(
         let tables =
             create::tables(source.as_mut(), &above.rules).map_err(|error| above.failed(error))?;
         let plan = create::plan(&tables, &above.rules).map_err(|error| above.failed(error))?;
-        records.push(record(&above.resource.name, &tables, &plan, &above.rules));
+        let links = links::suggested(source.as_mut(), &tables, &above.rules);
+        let links = links.map_err(|error| above.failed(error))?;
+        let mut record = record(&above.resource.name, (&tables, &above.rules), &plan);
+        record
+            .suggestions
+            .iter_mut()
+            .for_each(|one| keep_link(one, &links));
+        records.push(Record { links, ..record });
     }
     if arguments.write {
         write(&below.loaded, &records, output)?;
@@ -93,6 +104,12 @@ fn write(loaded: &Loaded, records: &[Record], output: &mut Output) -> Result<(),
             let rule = (suggestion.rule.as_str(), suggestion.reason.as_str());
             let added = edited.mask(&record.resource, column, rule);
             count += usize::from(added.map_err(|error| failed(&error))?);
+        }
+        for record_of in &record.links {
+            for link in &record_of.links {
+                let added = edited.link(&record.resource, &record_of.table, link);
+                count += usize::from(added.map_err(|error| failed(&error))?);
+            }
         }
     }
     ambient::replace_file(&path, &edited.text()).map_err(|error| failed(&error))?;
@@ -145,7 +162,23 @@ fn suggestions(tables: &[Table], rules: &Rules) -> Vec<SuggestionRecord> {
     .collect()
 }
 
-fn record(resource: &str, tables: &[Table], plan: &Plan, rules: &Rules) -> Record {
+/// What a suggested link needs is kept: the key, and the word that says which table is meant.
+fn keep_link(suggestion: &mut SuggestionRecord, links: &[links::LinkRecord]) {
+    let of = |link: &&links::LinkRecord| {
+        link.table == suggestion.table && [&link.column, &link.kind].contains(&&suggestion.column)
+    };
+    let Some(link) = links.iter().find(of) else {
+        return;
+    };
+    let reason = match link.column == suggestion.column {
+        true => "likely: points to several tables",
+        false => "likely: says which table a link points to",
+    };
+    "keep".clone_into(&mut suggestion.rule);
+    reason.clone_into(&mut suggestion.reason);
+}
+
+fn record(resource: &str, (tables, rules): (&[Table], &Rules), plan: &Plan) -> Record {
     let planned = plan.tables.iter().map(|planned| {
         let rule = rules.table(&planned.name);
         let columns = tables.iter().find(|table| table.name == planned.name);
@@ -166,12 +199,17 @@ fn record(resource: &str, tables: &[Table], plan: &Plan, rules: &Rules) -> Recor
         tables: planned.collect(),
         references: plan.edges.iter().map(reference).collect(),
         suggestions: suggestions(tables, rules),
+        links: Vec::new(),
     }
 }
 
 fn reference(edge: &Edge) -> ReferenceRecord {
+    let when = match &edge.declared {
+        Declared::Link(Some(when)) => format!(" where {} is {}", when.column, when.value),
+        Declared::Link(None) | Declared::Schema => String::new(),
+    };
     ReferenceRecord {
-        from: format!("{}.{}", edge.child, edge.columns.join("+")),
+        from: format!("{}.{}{when}", edge.child, edge.columns.join("+")),
         to: edge.parent.clone(),
         treatment: match &edge.treatment {
             Treatment::Followed | Treatment::Itself => "followed",
@@ -223,11 +261,19 @@ fn page(record: &Record) -> String {
     let tables = columns(&tables.collect::<Vec<_>>());
     let references = columns(&references.collect::<Vec<_>>());
     let line = |cells: &Vec<String>| format!("  {}\n", cells.join("  ").trim_end());
+    let links = columns(
+        &record
+            .links
+            .iter()
+            .flat_map(links::lines)
+            .collect::<Vec<_>>(),
+    );
     format!(
-        "{}\n{}{}{}",
+        "{}\n{}{}{}{}",
         record.resource,
         tables.iter().map(line).collect::<String>(),
         references.iter().map(line).collect::<String>(),
+        links.iter().map(line).collect::<String>(),
         suggestions.iter().map(line).collect::<String>()
     )
 }

@@ -14,8 +14,7 @@ use ringfence_mask::schema::Kind;
 use serde_json::{Value as Json, json};
 
 use super::super::artifact::{Fields, Part as Line, Reader};
-use super::super::create::Progress;
-use super::super::{Manifest, SampleError, TableManifest};
+use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
 use super::{Present, Vectors, corpus, in_the_way, kept, same_embeddings};
 use crate::address::Target;
 use crate::store::qdrant::point::{Part, vectors as named_vectors};
@@ -173,7 +172,12 @@ impl Loading<'_> {
                     fields.read(line)?;
                     filling.add(&fields, line.len())?;
                     count += 1;
-                    progress(&filling.table.name, count);
+                    progress(Step {
+                        work: Work::Loading,
+                        table: &filling.table.name,
+                        rows: count,
+                        of: None,
+                    });
                 }
             }
         }

@@ -10,12 +10,14 @@ use rusqlite::{
 };
 
 use super::super::artifact::{Fields, Part, Reader};
-use super::super::create::Progress;
-use super::super::{Manifest, SampleError, TableManifest};
-use super::{Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, same_embeddings};
+use super::super::quiet::silence_file;
+use super::super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
+use super::{
+    Present, Vectors, corpus, in_the_way, kept, known_by, no_vectors, only_tables, same_embeddings,
+};
 use crate::address::Target;
 use crate::store::sqlite::vec0::{self, Form, Vec0};
-use crate::store::sqlite::{Sqlite, quoted, refused};
+use crate::store::sqlite::{Sqlite, quoted, refused, typed};
 use crate::vectors::{self, Embedder, Remade};
 
 pub(super) fn load(
@@ -25,6 +27,7 @@ pub(super) fn load(
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
     let (mut reader, begun) = Reader::new(artifact)?;
+    only_tables(&begun)?;
     same_embeddings(&vectors, &begun)?;
     let mut connection = Sqlite::open(target)?.writer()?;
     let into = Into {
@@ -83,6 +86,7 @@ fn lost(error: rusqlite::Error) -> SampleError {
 }
 
 fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    silence_file(connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
@@ -94,10 +98,14 @@ fn prepare(
     manifest: &Manifest,
     present: Present,
 ) -> Result<(), SampleError> {
+    if present == Present::GivesWay {
+        dependents(transaction, manifest)?;
+    }
     // Children first, as far as that is possible; what is left waits for the end.
     for table in manifest.tables.iter().rev() {
         let name = quoted(&table.name);
-        let known = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        let known =
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
         let is_there: bool = transaction
             .query_row(known, [&table.name], |row| row.get(0))
             .map_err(lost)?;
@@ -122,13 +130,44 @@ fn prepare(
     Ok(())
 }
 
+/// Refuses where a table that does not travel has rows and points to one that does: they would go with it, or point to nothing.
+fn dependents(transaction: &Transaction<'_>, manifest: &Manifest) -> Result<(), SampleError> {
+    let query = "SELECT DISTINCT m.name FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+        WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE";
+    let mut query = transaction.prepare(query).map_err(lost)?;
+    let names = manifest.tables.iter().map(|table| table.name.clone());
+    let mut known: Vec<String> = names.collect();
+    let mut place = 0;
+    while let Some(name) = known.get(place).cloned() {
+        let pointing = query.query_map([name], |row| row.get(0)).map_err(lost)?;
+        let pointing: rusqlite::Result<Vec<String>> = pointing.collect();
+        for table in pointing.map_err(lost)? {
+            if known.iter().any(|name| name.eq_ignore_ascii_case(&table)) {
+                continue;
+            }
+            let any = format!("SELECT EXISTS (SELECT 1 FROM {})", quoted(&table));
+            if transaction
+                .query_row(&any, [], |row| row.get(0))
+                .map_err(lost)?
+            {
+                let message =
+                    format!("`{table}` has rows that point to rows that would go; empty it first");
+                return Err(SampleError::Target(message));
+            }
+            known.push(table);
+        }
+        place += 1;
+    }
+    Ok(())
+}
+
 fn rows(
     transaction: &mut Transaction<'_>,
     reader: &mut Reader<impl BufRead>,
     (manifest, into): (&Manifest, &Into<'_>),
     progress: &mut Progress<'_>,
 ) -> Result<Manifest, SampleError> {
-    let mut statement: Option<(Statement<'_>, Vec<Kind>, &TableManifest)> = None;
+    let mut statement: Option<(Statement<'_>, Vec<Held>, &TableManifest)> = None;
     let mut is_typed = false;
     let mut fields = Fields::default();
     let mut count = 0;
@@ -158,12 +197,17 @@ fn rows(
                 fields.read(line)?;
                 let values = fields.texts().zip(&*kinds);
                 let values = values.map(|(text, kind)| match value(text, kind) {
-                    Value::Text(text) if is_typed => typed(text, kind),
+                    Value::Text(text) if is_typed => typed(text, &kind.0),
                     other => other,
                 });
                 statement.execute(params_from_iter(values)).map_err(lost)?;
                 count += 1;
-                progress(&table.name, count);
+                progress(Step {
+                    work: Work::Loading,
+                    table: &table.name,
+                    rows: count,
+                    of: None,
+                });
             }
         }
     }
@@ -192,7 +236,7 @@ impl Into<'_> {
         &self,
         table: &TableManifest,
         vectors: &Vec0,
-    ) -> Result<(String, Vec<Kind>), SampleError> {
+    ) -> Result<(String, Vec<Held>), SampleError> {
         let missing = |column: &str| {
             SampleError::Target(format!(
                 "`{}` of the target has no column `{column}`",
@@ -204,7 +248,7 @@ impl Into<'_> {
             let held = vectors.held(name).ok_or_else(|| missing(name))?;
             names.push(quoted(name));
             places.push(held.form.place().to_owned());
-            kinds.push(held.column.kind.clone());
+            kinds.push((held.column.kind.clone(), false));
         }
         for held in &vectors.columns {
             let name = &held.column.name;
@@ -355,14 +399,17 @@ fn insert(table: &TableManifest, later: &[&str]) -> String {
     )
 }
 
+/// What a column holds, and whether it takes a value as it comes instead of making it its own.
+type Held = (Kind, bool);
+
 /// What the target's columns hold.
-fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Kind>, SampleError> {
-    let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
+fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Held>, SampleError> {
+    let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE";
     let kind = |column: &String| {
         let declared =
             transaction.query_row(query, [&table.name, column], |row| row.get::<_, String>(0));
         match declared {
-            Ok(declared) => Ok(Kind::read(&declared)),
+            Ok(declared) => Ok((Kind::read(&declared), typed::is_loose(&declared))),
             Err(rusqlite::Error::QueryReturnedNoRows) => Err(SampleError::Target(format!(
                 "`{}` of the target has no column `{column}`",
                 table.name
@@ -374,21 +421,17 @@ fn kinds(transaction: &Transaction<'_>, table: &TableManifest) -> Result<Vec<Kin
 }
 
 /// A value as the column keeps it: bytes as bytes, truth as a number; what is a number by its column becomes one there.
-fn value(text: Option<&str>, kind: &Kind) -> Value {
+fn value(text: Option<&str>, (kind, is_loose): &Held) -> Value {
     let Some(text) = text else { return Value::Null };
     match (kind, text) {
         (Kind::Boolean, "t" | "true") => Value::Integer(1),
         (Kind::Boolean, "f" | "false") => Value::Integer(0),
-        _ => match text.strip_prefix("\\x").and_then(bytes) {
-            Some(bytes) if *kind == Kind::Bytes => Value::Blob(bytes),
-            _ => Value::Text(text.to_owned()),
-        },
+        // An affinity makes no number of these.
+        (Kind::Real, "Infinity" | "inf") => Value::Real(f64::INFINITY),
+        (Kind::Real, "-Infinity" | "-inf") => Value::Real(f64::NEG_INFINITY),
+        _ if *is_loose => typed::value(text),
+        _ => typed::bytes(text)
+            .filter(|_| *kind == Kind::Bytes)
+            .map_or_else(|| Value::Text(text.to_owned()), Value::Blob),
     }
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL: one transaction that only reads and sees one snapshot; large scans by COPY, keys by arrays.
 
-use std::io::BufRead;
+use std::collections::BTreeSet;
+use std::io::{BufRead, Read};
 use std::time::Duration;
 
 use postgres::fallible_iterator::FallibleIterator;
@@ -17,19 +18,28 @@ use crate::store::postgres::{self as pg, quoted, quoted_whole, refused};
 pub(super) struct Postgres {
     connection: pg::Postgres,
     snapshot: String,
+    /// The tables whose rows lie in partitions. Of all others no table that inherits from them is read along.
+    partitioned: BTreeSet<String>,
 }
 
-/// The settings decide how values are written as text.
+/// The settings decide how values are written as text; where a policy would hide rows, the server refuses instead.
 const BEGIN: &str = "\
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex';
-SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = 'UTF8'; SET LOCAL statement_timeout = 0";
+SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = 'UTF8'; SET LOCAL lc_monetary = 'C'; SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off";
 
-/// As rules write a table's name: without the schema where it is the default one.
-const NAME: &str = "CASE WHEN n.nspname = pg_catalog.current_schema() THEN c.relname::text ELSE n.nspname || '.' || c.relname END";
+/// As rules write a table's name: without the schema where it is the default one, and where the name has no dot itself.
+const NAME: &str = "CASE WHEN n.nspname = pg_catalog.current_schema() AND c.relname !~ '\\.' THEN c.relname::text ELSE n.nspname || '.' || c.relname END";
 
 const TABLES: &str = "\
-SELECT c.oid, $NAME AS name, CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS rows, pg_catalog.pg_table_size(c.oid) AS bytes
+SELECT c.oid, $NAME AS name,
+    CASE WHEN c.relkind = 'p' THEN (SELECT pg_catalog.sum(p.reltuples)::bigint FROM pg_catalog.pg_partition_tree(c.oid) t
+            JOIN pg_catalog.pg_class p ON p.oid = t.relid WHERE t.isleaf AND p.reltuples >= 0)
+        WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS rows,
+    CASE WHEN c.relkind = 'p' THEN (SELECT pg_catalog.sum(pg_catalog.pg_table_size(t.relid))::bigint FROM pg_catalog.pg_partition_tree(c.oid) t)
+        ELSE pg_catalog.pg_table_size(c.oid) END AS bytes,
+    c.relkind = 'p' AS is_partitioned
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'ringfence')
 ORDER BY 2";
@@ -68,6 +78,7 @@ impl Postgres {
         Ok(Self {
             connection,
             snapshot,
+            partitioned: BTreeSet::new(),
         })
     }
 
@@ -89,6 +100,9 @@ impl Postgres {
                 bytes: number(3),
                 ..Table::default()
             };
+            if row.get("is_partitioned") {
+                self.partitioned.insert(table.name.clone());
+            }
             table.columns = client
                 .query(&columns, &[&oid])?
                 .iter()
@@ -142,6 +156,17 @@ fn list(names: &[String], prefix: &str) -> String {
     quoted.join(", ")
 }
 
+impl Postgres {
+    /// A table as it stands after `FROM`.
+    fn from(&self, table: &Table) -> String {
+        let only = match self.partitioned.contains(&table.name) {
+            true => "",
+            false => "ONLY ",
+        };
+        format!("{only}{}", quoted(&table.name))
+    }
+}
+
 impl Source for Postgres {
     fn tables(&mut self) -> Result<Vec<Table>, SampleError> {
         self.read_tables().map_err(|error| refused(&error).into())
@@ -149,6 +174,31 @@ impl Source for Postgres {
 
     fn snapshot(&self) -> &str {
         &self.snapshot
+    }
+
+    fn distinct(
+        &mut self,
+        table: &Table,
+        column: &str,
+        most: u32,
+    ) -> Result<Vec<String>, SampleError> {
+        const LOOKED_AT: u64 = 1_000_000;
+        let column = quoted_whole(column);
+        // Of a large table some pages are looked at.
+        let part = match table.rows {
+            Some(rows) if rows > LOOKED_AT => {
+                let parts = (LOOKED_AT * 1_000_000 / rows).max(1);
+                format!(" TABLESAMPLE SYSTEM ({parts} / 10000.0) REPEATABLE (1)")
+            }
+            _ => String::new(),
+        };
+        let query = format!(
+            "SELECT DISTINCT {column}::text FROM {}{part} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {most}",
+            self.from(table)
+        );
+        let rows = self.connection.client().query(&query, &[]);
+        let rows = rows.map_err(|error| refused(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     fn scan(&mut self, scan: &Scan<'_>, row: &mut Row<'_>) -> Result<(), SampleError> {
@@ -163,7 +213,7 @@ impl Source for Postgres {
         let columns = list(scan.columns, "t.");
         let query = format!(
             "COPY (SELECT {columns} FROM {} t{filter}{order}) TO STDOUT",
-            quoted(&scan.table.name)
+            self.from(scan.table)
         );
         let client = self.connection.client();
         let mut reader = client.copy_out(&query).map_err(|error| refused(&error))?;
@@ -171,9 +221,14 @@ impl Source for Postgres {
         let mut fields = Fields::default();
         loop {
             line.clear();
-            let length = reader.read_until(b'\n', &mut line).map_err(copy_error)?;
+            let most = u64::try_from(2 * artifact::LONGEST + 2).unwrap_or(u64::MAX);
+            let mut row_of = (&mut reader).take(most);
+            let length = row_of.read_until(b'\n', &mut line).map_err(copy_error)?;
             if length == 0 {
                 return Ok(());
+            }
+            if !line.ends_with(b"\n") {
+                return Err(SampleError::Large(scan.table.name.clone()));
             }
             fields.read(&line)?;
             row(&fields.values())?;
@@ -206,7 +261,7 @@ impl Source for Postgres {
             texts.collect::<Vec<_>>().join(", "),
             arrays.join(", "),
             aliases.join(", "),
-            quoted(&table.name),
+            self.from(table),
             matching.collect::<Vec<_>>().join(" AND "),
         );
         let client = self.connection.client();

@@ -251,6 +251,11 @@ impl Source for Qdrant {
         ""
     }
 
+    /// None: which links there could be is not told of a store without a schema.
+    fn distinct(&mut self, _: &Table, _: &str, _: u32) -> Result<Vec<String>, SampleError> {
+        Ok(Vec::new())
+    }
+
     fn scan(&mut self, scan: &Scan<'_>, row: &mut Row<'_>) -> Result<(), SampleError> {
         let asked = Asked::new(scan.table, scan.columns);
         let mut request = asked.with(json!({}));

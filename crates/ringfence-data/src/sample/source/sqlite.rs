@@ -24,10 +24,7 @@ ORDER BY name";
 
 impl Sqlite {
     pub(super) fn open(target: &Target) -> Result<Self, SampleError> {
-        let connection = sqlite::Sqlite::open(target)?.reader()?;
-        // The first question after this takes the snapshot.
-        let begin = connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
-        begin.map_err(|error| refused(&error))?;
+        let connection = sqlite::Sqlite::open(target)?.snapshot()?;
         let vectors = vec0::tables(&connection)?;
         Ok(Self {
             connection,
@@ -47,6 +44,7 @@ impl Sqlite {
         for (name, vectors) in &self.vectors {
             tables.push(self.of_vectors(name, vectors)?);
         }
+        spell(&mut tables);
         Ok(tables)
     }
 
@@ -126,6 +124,14 @@ impl Sqlite {
         Ok((columns, key.into_iter().map(|(_, name)| name).collect()))
     }
 
+    fn is_loose(&self, table: &str, column: &str) -> rusqlite::Result<bool> {
+        let query = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
+        let declared: String = self
+            .connection
+            .query_row(query, [table, column], |row| row.get(0))?;
+        Ok(sqlite::typed::is_loose(&declared))
+    }
+
     fn unique(&self, table: &str) -> rusqlite::Result<Vec<Vec<String>>> {
         let query =
             "SELECT l.name, i.name FROM pragma_index_list(?1) l, pragma_index_info(l.name) i
@@ -159,12 +165,45 @@ impl Sqlite {
         }
         let mut references: Vec<ForeignKey> = references.into_values().collect();
         for reference in &mut references {
-            // Names of tables differ in case alone only by mistake, and a reference without columns means the primary key.
+            // A reference without columns means the primary key.
             if reference.referenced.is_empty() {
                 reference.referenced = self.columns(&reference.parent)?.1;
             }
         }
         Ok(references)
+    }
+}
+
+/// SQLite takes names for the same whatever their case; a reference is given the spelling of what it points to.
+fn spell(tables: &mut [Table]) {
+    let known: Vec<(String, Vec<String>)> = tables
+        .iter()
+        .map(|table| {
+            let columns = table.columns.iter().map(|column| column.name.clone());
+            (table.name.clone(), columns.collect())
+        })
+        .collect();
+    let as_in = |names: &[String], name: &mut String| {
+        let own = names.iter().find(|own| own.eq_ignore_ascii_case(name));
+        if let Some(own) = own {
+            name.clone_from(own);
+        }
+    };
+    let columns_of = |name: &str| {
+        let table = known.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        table.map_or(&[][..], |(_, columns)| columns)
+    };
+    let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).collect();
+    for table in tables {
+        for reference in &mut table.foreign_keys {
+            as_in(&names, &mut reference.parent);
+            for column in &mut reference.columns {
+                as_in(columns_of(&table.name), column);
+            }
+            for column in &mut reference.referenced {
+                as_in(columns_of(&reference.parent), column);
+            }
+        }
     }
 }
 
@@ -245,6 +284,24 @@ impl Source for Sqlite {
         ""
     }
 
+    fn distinct(
+        &mut self,
+        table: &Table,
+        column: &str,
+        most: u32,
+    ) -> Result<Vec<String>, SampleError> {
+        let column = quoted(column);
+        let query = format!(
+            "SELECT DISTINCT CAST({column} AS TEXT) FROM {} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {most}",
+            quoted(&table.name)
+        );
+        let values = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = self.connection.prepare(&query)?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        values().map_err(|error| refused(&error).into())
+    }
+
     fn scan(&mut self, scan: &Scan<'_>, row: &mut Row<'_>) -> Result<(), SampleError> {
         let filter = scan
             .filter
@@ -277,9 +334,12 @@ impl Source for Sqlite {
         columns: &[String],
         row: &mut Row<'_>,
     ) -> Result<(), SampleError> {
+        let loose = by.iter().map(|name| self.is_loose(&table.name, name));
+        let loose: rusqlite::Result<Vec<bool>> = loose.collect();
+        let loose = loose.map_err(|error| refused(&error))?;
         let matching: Vec<String> = by
             .iter()
-            .map(|name| format!("{} = ?", quoted(name)))
+            .map(|name| format!("{} IN (?, ?)", quoted(name)))
             .collect();
         let query = format!(
             "SELECT {} FROM {} WHERE {}",
@@ -299,9 +359,15 @@ impl Source for Sqlite {
         };
         let is_typed: Vec<bool> = by.iter().map(is_number).collect();
         for key in keys {
-            // A column's affinity turns the text of a number into the number.
-            let parts = key.iter().zip(&is_typed);
-            let parts = parts.map(|(text, is_typed)| part(text, *is_typed));
+            // A column's affinity turns the text of a number into the number; where it has none, both are looked for.
+            let parts = key.iter().zip(is_typed.iter().zip(&loose));
+            let parts = parts.flat_map(|(text, (is_typed, is_loose))| {
+                let other = match is_loose {
+                    true => sqlite::typed::value(text),
+                    false => rusqlite::types::Value::Null,
+                };
+                [part(text, *is_typed), other]
+            });
             let mut rows = statement
                 .query(params_from_iter(parts))
                 .map_err(|error| refused(&error))?;
