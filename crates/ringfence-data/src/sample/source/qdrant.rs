@@ -146,9 +146,13 @@ impl Qdrant {
             [column] => Some((Part::read(column), table.column(column))),
             _ => None,
         };
+        // Its filters compare no other values.
+        let is_comparable =
+            |kind: &Kind| matches!(kind, Kind::Integer(_) | Kind::Text { .. } | Kind::Uuid);
+        let field = field.filter(|(_, column)| column.is_some_and(|own| is_comparable(&own.kind)));
         let Some((Part::Field(field), Some(column))) = field else {
             let message = format!(
-                "points of `{}` are found by their `id`, or by one field",
+                "points of `{}` are found by their `id`, or by one field of whole numbers, texts or UUIDs",
                 table.name
             );
             return Err(SampleError::Target(message));
@@ -328,9 +332,9 @@ impl Source for Qdrant {
 fn one_of(field: &str, kind: &Kind, keys: &[&Key]) -> Json {
     let texts = keys.iter().filter_map(|key| key.first());
     let values: Vec<Json> = texts
-        .map(|text| match kind {
-            Kind::Integer(_) => text.parse::<i64>().map_or(Json::Null, Json::from),
-            _ => json!(text),
+        .filter_map(|text| match kind {
+            Kind::Integer(_) => text.parse::<i64>().ok().map(Json::from),
+            _ => Some(json!(text)),
         })
         .collect();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
