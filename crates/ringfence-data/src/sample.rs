@@ -1,7 +1,8 @@
 //! Data on its way down the chain: chosen where the upper environment can be read, carried in a file, loaded where the lower one can be written.
 //!
-//! [`source`] reads a store in one snapshot; [`choice`] follows a plan to the rows that travel; [`artifact`] is the file; [`create`]
-//! masks and writes it; [`load`] puts it into a store in one transaction.
+//! [`source`] reads a store in one snapshot; [`choice`] follows a plan to the rows that travel; `cut` finds which of their references lead to
+//! nothing; [`artifact`] is the file; [`create`] masks and writes it; [`load`] puts it into a store in one transaction, in which `quiet` keeps the
+//! store's own triggers from hearing of it.
 //!
 //! What always holds: the same rows, rules and key give the same file content and digest; no followed reference points to a row that does
 //! not travel; an artifact without its last line is none; a load is whole or it is nothing. Memory holds keys of chosen rows, never rows.

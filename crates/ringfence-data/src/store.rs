@@ -41,6 +41,11 @@ pub enum StoreError {
     /// It answers, and refuses.
     #[error("it refuses: {0}")]
     Refused(String),
+    /// Nothing says who asks a bucket.
+    #[error(
+        "its requests cannot be signed: there is no setting `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, and no `key` that reads `ID:SECRET`"
+    )]
+    Unsigned,
     /// Its marks are there, and make no sense.
     #[error("its marker cannot be read: {0}")]
     Unreadable(String),

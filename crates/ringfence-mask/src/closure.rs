@@ -128,10 +128,12 @@ pub struct Cycle {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PlanError {
     /// A rule for no table.
-    #[error("there is a rule for table `{table}`, which does not exist")]
+    #[error("there is a rule for table `{table}`, which does not exist{}", spelt(.known.as_deref()))]
     UnknownTable {
         /// The table.
         table: String,
+        /// A table of this name, without or with its schema, that does.
+        known: Option<String>,
     },
     /// A row must point to a table of which none travels.
     #[error(
@@ -210,6 +212,10 @@ pub enum PlanError {
     },
 }
 
+fn spelt(known: Option<&str>) -> String {
+    known.map_or_else(String::new, |known| format!("; `{known}` does"))
+}
+
 fn how_many(references: usize, along: &Along) -> String {
     match (references, along.columns.is_empty()) {
         (0, true) => "is no reference from there".to_owned(),
@@ -283,6 +289,12 @@ fn table_plan(table: &Table, rules: &Rules, expected: Option<f64>) -> Option<Tab
     })
 }
 
+/// Whether two names are one but for the schema before it, or the case of letters.
+fn same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
+    bare(one) == bare(other)
+}
+
 fn unknown(tables: &[Table], rules: &Rules) -> Vec<PlanError> {
     let names: BTreeSet<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     let missing = rules
@@ -292,6 +304,10 @@ fn unknown(tables: &[Table], rules: &Rules) -> Vec<PlanError> {
     missing
         .map(|name| PlanError::UnknownTable {
             table: name.clone(),
+            known: names
+                .iter()
+                .find(|known| same(known, name))
+                .map(|known| (*known).to_owned()),
         })
         .collect()
 }

@@ -43,11 +43,11 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use digest::{REVISION, digest};
-pub use read::{RuleError, reference};
+pub use read::RuleError;
 pub use template::{Piece, Template};
 
 use crate::choose::Fraction;
-use crate::schema::{ForeignKey, Kind, Table};
+use crate::schema::Kind;
 
 /// What is wanted of a store: a rule for each table that has one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,8 +69,6 @@ pub struct TableRule {
     pub along: Vec<Along>,
     /// References that the schema does not declare.
     pub links: Vec<Link>,
-    /// References that the store's schema does not declare.
-    pub references: Vec<ForeignKey>,
     /// References that are set to null instead of followed, each by its columns.
     pub cut: Vec<Vec<String>>,
     /// References that are followed although they point into their own table, each by its columns: those that may be null are
@@ -326,18 +324,6 @@ impl Rules {
     #[must_use]
     pub fn table(&self, name: &str) -> TableRule {
         self.tables.get(name).cloned().unwrap_or_default()
-    }
-
-    /// Adds the references that are declared here to those of the store's own schema.
-    pub fn declare(&self, tables: &mut [Table]) {
-        for table in tables {
-            let rule = self.tables.get(&table.name);
-            for reference in rule.into_iter().flat_map(|rule| &rule.references) {
-                if !table.foreign_keys.contains(reference) {
-                    table.foreign_keys.push(reference.clone());
-                }
-            }
-        }
     }
 }
 

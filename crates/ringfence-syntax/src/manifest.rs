@@ -234,8 +234,6 @@ pub struct TableEntry {
     pub links: Vec<Spanned<String>>,
     /// `document`.
     pub document: Option<Spanned<String>>,
-    /// `references`: columns, and what each points to.
-    pub references: Vec<(Spanned<String>, Spanned<String>)>,
     /// `cut`.
     pub cut: Vec<Spanned<String>>,
     /// `follow`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringfence_data::address::Target;
+use ringfence_data::address::{Kind, Target};
 use ringfence_data::anew;
 use ringfence_data::marker::Verdict;
 use ringfence_data::store::{self, StoreError};
@@ -50,6 +50,12 @@ pub(crate) fn run(
             "{}  dropped, made again, marked {name}\n",
             resource.name
         ))?;
+        if resource.migrate.is_empty() && matches!(target.kind, Kind::Postgres | Kind::Sqlite) {
+            output.say(&format!(
+                "ringfence: `{}` has no tables now; `migrate = [\"COMMAND\", …]` under `[resources.{}]` would make them",
+                resource.name, resource.name
+            ));
+        }
     }
     match &arguments.sample {
         Some(file) => sample::load_file(&desk, file, ambient, output),

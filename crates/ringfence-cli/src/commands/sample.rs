@@ -200,8 +200,23 @@ impl Above {
                 .hint("let the role of its address read every table that travels, and each of its rows")
                 .into();
         }
+        if let SampleError::Plan(_) | SampleError::Cover(_) = error {
+            let message = format!("no sample of `{}` can be made", self.resource.name);
+            return unsaid(&self.resource, message, error);
+        }
         failed(&self.resource, &self.desk.environment, error)
     }
+}
+
+/// What the rules do not say, or say wrongly.
+fn unsaid(resource: &Resource, message: String, error: SampleError) -> Failure {
+    Failure::error(exit::REFUSED, message)
+        .caused_by(error)
+        .hint(format!(
+            "say it under `[resources.{}.tables]` in ringfence.toml; `ringfence sample plan` shows what is missing",
+            resource.name
+        ))
+        .into()
 }
 
 /// Why a sample was not made or loaded.
@@ -217,12 +232,7 @@ pub(super) fn failed(
         SampleError::Cover(_)
         | SampleError::Plan(_)
         | SampleError::NoKey(_)
-        | SampleError::Mask(_) => (
-            exit::REFUSED,
-            format!(
-                "say it under `[resources.{name}.tables]` in ringfence.toml; `ringfence sample plan` shows what is missing"
-            ),
-        ),
+        | SampleError::Mask(_) => return unsaid(resource, message, error),
         SampleError::Large(_) => (
             exit::REFUSED,
             "nothing was changed; what has no rule stays behind".to_owned(),

@@ -62,6 +62,12 @@ pub(crate) fn run(
         meter.end();
         let scrubbed =
             scrubbed.map_err(|error| sample::failed(resource, &desk.environment, error))?;
+        if arguments.mask && scrubbed.masked.is_empty() {
+            output.say(&format!(
+                "ringfence: no rule masks a column of `{0}`, so that all of it but the tables of `drop` is as it was; say the rules under `[resources.{0}.tables]` in ringfence.toml",
+                resource.name
+            ));
+        }
         output.print(&told(resource, &desk.environment, &scrubbed))?;
     }
     Ok(exit::FINE)

@@ -186,6 +186,10 @@ pub(crate) fn failed(
             "where its role may not do this: say `owner = \"SETTING\"` for `{}` in ringfence.toml, a setting with that role's address",
             resource.name
         ),
+        StoreError::Unsigned => format!(
+            "give `{}` these settings, or say `key = \"SETTING\"` for `{}` in ringfence.toml",
+            environment.name, resource.name
+        ),
         StoreError::NotWritable(_) => format!(
             "once it does, `ringfence mark {} {} --look` shows it",
             environment.name, resource.name

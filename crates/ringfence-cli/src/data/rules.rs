@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use ringfence_diagnostic::{Diagnostic, Place};
 use ringfence_mask::choose::Fraction;
-use ringfence_mask::rule::{Rows, Rules, TableRule, reference};
+use ringfence_mask::rule::{Rows, Rules, TableRule};
 use ringfence_model::resource::Resource;
 use ringfence_syntax::manifest::{Spanned, TableEntry};
 
@@ -87,16 +87,6 @@ impl Reading<'_> {
         let links = links.collect();
         let document = entry.document.as_ref();
         let document = document.and_then(|document| self.read(document));
-        let mut declared = Vec::new();
-        for (column, to) in &entry.references {
-            match reference(&column.value, &to.value) {
-                Ok(reference) => declared.push(reference),
-                Err(error) => {
-                    let diagnostic = wrong(&error.to_string());
-                    self.diagnostics.push(at(self.resource, diagnostic, to));
-                }
-            }
-        }
         let mut columns = std::collections::BTreeMap::new();
         for (name, rule) in &entry.columns {
             if let Some(rule) = self.read(rule) {
@@ -109,7 +99,6 @@ impl Reading<'_> {
             along,
             links,
             document,
-            references: declared,
             cut: references(&entry.cut),
             follow: references(&entry.follow),
             columns,

@@ -127,11 +127,31 @@ pub(super) fn refusal(known: &Known<'_>, environment: &Environment) -> Diagnosti
                 "nothing was started: from tier staging on, what cannot be asked may be another environment's (`{name}` is of tier {})",
                 environment.tier
             ))
-            .help("see that it runs, that its address is right, and that its role may read `ringfence.marker`")
+            .help(readable(known.kind))
             .help(format!("or say `marked = {{ in.{name} = false }}` for it"))
         }
     };
     diagnostic.at(known.resource.place, "this resource")
+}
+
+/// What has to be so for a store to be asked.
+fn readable(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => {
+            "see that it runs, that its address is right, and that its role may read `ringfence.marker`"
+        }
+        Kind::Sqlite => "see that the file is there, and that it may be read",
+        Kind::Redis => {
+            "see that it runs, that its address is right, and that its user may read the key `ringfence:marker`"
+        }
+        Kind::Qdrant => {
+            "see that it runs, that its address is right, and that `key` names a setting with a key that may read"
+        }
+        Kind::S3 => {
+            "give the environment `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or the resource a `key`, with the rights `s3:GetObject` and `s3:ListBucket`"
+        }
+        Kind::Http => "see that it runs, and that it serves `/.well-known/ringfence`",
+    }
 }
 
 fn others(known: &Known<'_>, whose: &ringfence_data::marker::Whose, name: &str) -> Diagnostic {

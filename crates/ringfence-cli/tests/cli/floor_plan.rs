@@ -269,6 +269,42 @@ fn modules_form_no_circle() {
     }
 }
 
+/// Where `unsafe` may stand: a module of system calls, and the one call that hands a module to SQLite.
+const UNSAFE: &[(&str, &str)] = &[
+    ("ringfence-sandbox", "src/sys"),
+    ("ringfence-data", "src/store/sqlite/vec0.rs"),
+];
+
+#[test]
+fn unsafe_stays_where_it_is() {
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let word = |line: &str| line.contains("unsafe_code") || line.contains("unsafe {");
+    for (name, _) in EDGES {
+        let folder = workspace().join("crates").join(name);
+        let place = UNSAFE.iter().find(|(own, _)| own == name);
+        let lints = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert_eq!(
+            place.is_none(),
+            lints.contains("[lints]\nworkspace = true"),
+            "{name} forbids it, as the workspace does"
+        );
+        for (path, code) in files(&folder.join("src")) {
+            let relative = path.strip_prefix(&folder).unwrap().to_str().unwrap();
+            let found = code.lines().filter(is_code).filter(|line| word(line));
+            let may = place.is_some_and(|(_, place)| relative.starts_with(place));
+            assert!(may || found.count() == 0, "`unsafe` in {}", path.display());
+        }
+    }
+    let (name, place) = UNSAFE[1];
+    let code = fs::read_to_string(workspace().join("crates").join(name).join(place)).unwrap();
+    let code: Vec<&str> = code.lines().filter(is_code).collect();
+    assert_eq!(
+        code.join("\n").matches("unsafe {").count(),
+        1,
+        "one call, in one place"
+    );
+}
+
 #[test]
 fn nothing_outgrows_the_house() {
     for (name, _) in EDGES {

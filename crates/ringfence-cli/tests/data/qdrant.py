@@ -107,6 +107,8 @@ def listed(value):
 def condition(one):
     if set(one) == {"key", "match"} and set(one["match"]) == {"value"}:
         return edge.FieldCondition(one["key"], match=edge.MatchValue(one["match"]["value"]))
+    if set(one) == {"key", "match"} and set(one["match"]) == {"any"}:
+        return edge.FieldCondition(one["key"], match=edge.MatchAny(one["match"]["any"]))
     if set(one) == {"key", "range"}:
         return edge.FieldCondition(one["key"], range=edge.RangeFloat(**one["range"]))
     raise Refused(400, "the adapter knows no such condition")

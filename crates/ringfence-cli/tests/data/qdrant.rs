@@ -410,6 +410,71 @@ fn documents_and_their_chunks_agree_across_stores() {
     );
 }
 
+/// Pages that point to books, by their ids and by another field, and to books that are not there.
+#[test]
+fn links_lead_from_one_collection_to_another() {
+    let (Some(prod), Some(dev)) = (prod(), dev()) else {
+        return;
+    };
+    let (port, _) = embeddings();
+    let rules = |link: &str| {
+        format!(
+            "[resources.index.tables.books]\ncolumns = {{ id = \"keep\", \"the number\" = \"keep\", body = \"text\" }}\nvectors = {{ vector = \"body\" }}
+[resources.index.tables.pages]\nrows = \"40 rows\"\nlinks = [\"{link}\"]\ncolumns = {{ id = \"keep\", book = \"keep\", body = \"text\" }}\nvectors = {{ vector = \"body\" }}\n"
+        )
+    };
+    let world = library(&rules("book to books"), (&prod, &dev), port);
+    let fill = |name: &str, count: u64, payload: &dyn Fn(u64) -> Value| {
+        collection(&prod, name);
+        let points = (1..=count)
+            .map(|n| json!({ "id": n, "vector": [n, 1, 2], "payload": payload(n) }))
+            .collect::<Vec<_>>();
+        let path = format!("/collections/{name}/points");
+        prod.ask("PUT", &path, &json!({ "points": points }));
+    };
+    fill(
+        "books",
+        60,
+        &|n| json!({ "the number": n + 1000, "body": format!("a book {n}") }),
+    );
+    fill("pages", 200, &|n| {
+        let book = if n % 2 == 0 {
+            n % 60 + 1
+        } else {
+            n % 60 + 1001
+        };
+        json!({ "book": book, "body": format!("a page {n}") })
+    });
+    mark(&world, "dev");
+    let replace = ["sample", "dev", "--replace", "--yes", "dev"];
+    for (link, column, of_pages) in [
+        ("book to books", "/id", 0),
+        ("book to books by the number", "/payload/the number", 1000),
+    ] {
+        world.write("ringfence.toml", format!("{HEAD}{}", rules(link)));
+        fine(&world, &replace);
+        let known: Vec<u64> = dev
+            .points("books")
+            .iter()
+            .map(|book| book.pointer(column).unwrap().as_u64().unwrap())
+            .collect();
+        let pages = dev.points("pages");
+        let kept: Vec<u64> = pages
+            .iter()
+            .filter_map(|page| page["payload"]["book"].as_u64())
+            .collect();
+        // Each book that is pointed to came along, no other did, and who pointed to none points nowhere.
+        assert_eq!(pages.len(), 40, "{link}");
+        assert!(kept.len() > 5 && kept.len() < 40, "{link}: {kept:?}");
+        assert!(
+            kept.iter()
+                .all(|book| known.contains(book) && *book > of_pages),
+            "{link}: {kept:?} of {known:?}"
+        );
+        assert!(known.iter().all(|book| kept.contains(book)), "{link}");
+    }
+}
+
 /// Whether a command that is killed after so many milliseconds had not ended before.
 fn is_killed(world: &World, words: &[&str], after: u64) -> bool {
     let mut command = world.command();

@@ -176,3 +176,26 @@ fn two_roles_have_two_keys() {
     let (outcome, started) = patiently(&world, "dev");
     assert!(started && outcome.stderr.is_empty(), "{outcome:?}");
 }
+
+#[test]
+fn a_bucket_without_keys_says_what_it_takes() {
+    let world = shop("s3://assets", &[("prod", String::new())]);
+    let outcome = world.ringfence(&["run", "prod", "--", "true"]);
+    assert_eq!(outcome.code, Some(78), "{outcome:?}");
+    for said in [
+        "its requests cannot be signed",
+        "give the environment `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or the resource a `key`",
+        "`marked = { in.prod = false }`",
+    ] {
+        assert!(outcome.stderr.contains(said), "{said}: {outcome:?}");
+    }
+    world.write(
+        "ringfence.toml",
+        format!("{MANIFEST}marked = {{ in.prod = false }}\n"),
+    );
+    let outcome = world.ringfence(&["run", "prod", "--", "true"]);
+    assert!(
+        !outcome.stderr.contains("not asked whose it is"),
+        "{outcome:?}"
+    );
+}

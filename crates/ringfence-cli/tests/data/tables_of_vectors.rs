@@ -29,7 +29,7 @@ columns = { id = \"keep\", title = \"text\" }
 along = [\"documents\"]
 columns = { id = \"keep\", document_id = \"keep\", body = \"text\" }
 [resources.index.tables.vec_chunks]
-references = { chunk_id = \"chunks.id\" }
+links = [\"chunk_id to chunks\"]
 along = [\"chunks\"]
 columns = { chunk_id = \"keep\", document_id = \"keep\", lang = \"keep\" }
 vectors = { embedding = \"chunks.body by chunk_id\" }
@@ -275,7 +275,7 @@ fn columns_of_pgvector_are_made_again_from_masked_text() {
     cluster.sql("pgvector_prod", &format!("{schema}; INSERT INTO documents SELECT g, 'canary ' || g FROM generate_series(1, 60) g;
         INSERT INTO chunks SELECT g, (g - 1) / 5 + 1, 'canary body ' || g || repeat('x', g % 40) FROM generate_series(1, 300) g;
         INSERT INTO vec_chunks SELECT id, document_id, 'en', '[4711.25,1,2]', '[471,1,2]' FROM chunks"));
-    let tables = APART.replace("references = { chunk_id = \"chunks.id\" }\n", "").replace(
+    let tables = APART.replace("links = [\"chunk_id to chunks\"]\n", "").replace(
         "vectors = { embedding = \"chunks.body by chunk_id\" }",
         "vectors = { embedding = \"chunks.body by chunk_id\", half = \"chunks.body by chunk_id\" }",
     );

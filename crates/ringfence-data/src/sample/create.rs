@@ -14,17 +14,7 @@ use super::choice::{self, Chosen, identity};
 use super::cut::{Cut, Cuts};
 use super::source::{Key, Scan, Source};
 use super::{Manifest, Progress, SampleError, Step, TableManifest, Work};
-
-/// A store's tables, with the references that its schema leaves out and the rules declare.
-///
-/// # Errors
-///
-/// Where the store cannot be asked.
-pub fn tables(source: &mut dyn Source, rules: &Rules) -> Result<Vec<Table>, SampleError> {
-    let mut tables = source.tables()?;
-    rules.declare(&mut tables);
-    Ok(tables)
-}
+use crate::store::StoreError;
 
 /// A plan of a store's tables.
 ///
@@ -47,7 +37,7 @@ pub fn create<W: Write>(
     mut manifest: Manifest,
     (output, progress): (W, &mut Progress<'_>),
 ) -> Result<(Manifest, W), SampleError> {
-    let tables = tables(source, rules)?;
+    let tables = source.tables()?;
     let plan = plan(&tables, rules)?;
     let travelling: Vec<&Table> = plan
         .tables
@@ -82,6 +72,18 @@ pub fn create<W: Write>(
         writing.table(source, table, (chosen, masker, cuts))?;
     }
     writing.writer.finish()
+}
+
+/// Refuses where rows that were chosen are not there any more: of a store that keeps no snapshot.
+fn found_again(table: &Table, chosen: &Chosen, rows: u64) -> Result<(), SampleError> {
+    if usize::try_from(rows).is_ok_and(|rows| rows >= chosen.keys.len()) {
+        return Ok(());
+    }
+    let message = format!(
+        "rows of `{}` went away while they were read; say it again",
+        table.name
+    );
+    Err(StoreError::Refused(message).into())
 }
 
 /// How many rows will be written; a table that travels whole has as many as the store's statistics say.
@@ -137,6 +139,7 @@ impl<W: Write> Writing<'_, '_, W> {
             .map(|name| table.column(name).map(|column| column.kind.clone()))
             .collect();
         let mut masked = MaskedRow::default();
+        let before = self.rows;
         let mut row = |values: &[Value<'_>]| {
             masker.mask(values, &mut masked)?;
             let cut = cuts.of_row(values);
@@ -160,7 +163,8 @@ impl<W: Write> Writing<'_, '_, W> {
             return source.scan(&scan, &mut row);
         }
         let keys: Vec<&Key> = chosen.keys.values().collect();
-        source.fetch(table, (identity(table), &keys), &reads, &mut row)
+        source.fetch(table, (identity(table), &keys), &reads, &mut row)?;
+        found_again(table, chosen, self.rows - before)
     }
 
     fn row(

@@ -101,13 +101,7 @@ impl<'a> Cuts<'a> {
             return Ok(());
         };
         let Some(pointer) = pointer else {
-            // Nobody can say below which rows it was for.
-            let written = masker.writes().iter().zip(&mut self.always);
-            for (_, always) in written.filter(|(name, _)| edge.columns.contains(name)) {
-                *always = true;
-            }
-            self.lost.extend(reads);
-            self.now.clone_from(&self.always);
+            self.cut_blind(edge, masker, reads);
             return Ok(());
         };
         let pointed = (edge.parent.as_str(), edge.referenced.as_slice());
@@ -140,6 +134,16 @@ impl<'a> Cuts<'a> {
                 .collect(),
         });
         Ok(())
+    }
+
+    /// Cuts a link in every row: its word does not travel, and nobody could say below which rows it was for.
+    fn cut_blind(&mut self, edge: &Edge, masker: &TableMasker, reads: Vec<usize>) {
+        let written = masker.writes().iter().zip(&mut self.always);
+        for (_, always) in written.filter(|(name, _)| edge.columns.contains(name)) {
+            *always = true;
+        }
+        self.lost.extend(reads);
+        self.now.clone_from(&self.always);
     }
 
     /// What is cut in a row, by its columns as they were read.

@@ -39,12 +39,7 @@ impl S3 {
 
     /// What signs a request for the reserved object, and its URL.
     fn signed(&self, method: &str, body: &[u8]) -> Result<(String, Headers), StoreError> {
-        let login = self.address.login.as_ref().ok_or_else(|| {
-            StoreError::Refused(
-                "its requests cannot be signed: no setting `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`"
-                    .to_owned(),
-            )
-        })?;
+        let login = self.address.login.as_ref().ok_or(StoreError::Unsigned)?;
         let (base, host, path) = self.address.object(OBJECT);
         let request = Request {
             method,

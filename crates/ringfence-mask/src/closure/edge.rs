@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cut, Declared, Edge, PlanError, Treatment};
-use crate::rule::{Link, Masker, Rows, Rules, TableRule};
+use crate::rule::{Along, Link, Masker, Rows, Rules, TableRule};
 use crate::schema::{ForeignKey, Kind, Table};
 
 impl Edge {
@@ -227,7 +227,7 @@ fn along(
                 && reference.parent != table.name
                 && (along.columns.is_empty() || along.columns == reference.columns)
         };
-        let references: Vec<&Reference> = references.iter().filter(fits).collect();
+        let references = meant(along, references.iter().filter(fits).collect());
         match references.as_slice() {
             [(reference, _)] => {
                 let way = (reference.columns.clone(), reference.parent.clone());
@@ -241,6 +241,17 @@ fn along(
         }
     }
     found
+}
+
+/// Those of several references that are meant: who names no columns means the schema's own, so that a link that is added beside it
+/// changes nothing.
+fn meant<'a>(along: &Along, references: Vec<&'a Reference>) -> Vec<&'a Reference> {
+    let is_own = |reference: &&&Reference| reference.1 == Declared::Schema;
+    let own: Vec<&Reference> = references.iter().filter(is_own).copied().collect();
+    match own.len() {
+        1 if along.columns.is_empty() => own,
+        _ => references,
+    }
 }
 
 /// Cuts what points to tables of which nothing travels.

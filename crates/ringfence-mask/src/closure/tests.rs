@@ -193,6 +193,17 @@ fn impossible_plans_name_tables_and_columns() {
     assert_eq!(
         refuse(
             &tables,
+            &|rules| {
+                let named = "public.Orders".to_owned();
+                rules.tables.insert(named, TableRule::default());
+            },
+            &[]
+        ),
+        "there is a rule for table `public.Orders`, which does not exist; `orders` does"
+    );
+    assert_eq!(
+        refuse(
+            &tables,
             &|rules| edit(rules, "orders").cut = vec![vec!["user_id".to_owned()]],
             &["orders=all"]
         ),
@@ -566,6 +577,26 @@ proptest! {
 }
 
 /// Two tables that link to each other, one of them in two ways by the same column.
+#[test]
+fn a_link_beside_a_reference_changes_nothing_of_what_comes_along() {
+    let mut comments = table("comments", 1000, &["author>users"]);
+    comments.columns.push(Column::new("kind", Kind::TEXT));
+    comments.columns.push(Column::new("subject", INTEGER));
+    let tables = [comments, table("users", 100, &[])];
+    let mut made = rules(&tables, &["users=10%"]);
+    edit(&mut made, "comments").along = vec!["users".parse().unwrap()];
+    let link = "subject to users when kind is User";
+    edit(&mut made, "comments").links = vec![link.parse().unwrap()];
+    let along = |made: &Rules| {
+        let planned = plan(&tables, made).unwrap();
+        let edges = planned.along.iter().map(|place| &planned.edges[*place]);
+        edges.map(|edge| edge.columns.join("+")).collect::<Vec<_>>()
+    };
+    assert_eq!(along(&made), ["author"]);
+    edit(&mut made, "comments").along = vec!["users by subject".parse().unwrap()];
+    assert_eq!(along(&made), ["subject"]);
+}
+
 #[test]
 fn links_are_followed_without_an_order() {
     let mut posts = table("posts", 100, &[]);

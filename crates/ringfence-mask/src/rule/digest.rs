@@ -3,7 +3,6 @@
 use sha2::{Digest, Sha256};
 
 use super::{Rows, Rules, TableRule};
-use crate::schema::ForeignKey;
 
 /// The generation of maskers and name lists: raised whenever the same rule would give another result.
 pub const REVISION: u32 = 1;
@@ -47,9 +46,6 @@ fn table(hash: &mut Sha256, name: &str, rule: &TableRule) {
         add(hash, &document.column);
         add(hash, document.table.as_deref().unwrap_or(name));
     }
-    let mut declared: Vec<String> = rule.references.iter().map(declared).collect();
-    declared.sort();
-    all(hash, "reference", &declared);
     all(hash, "cut", &references(&rule.cut));
     all(hash, "follow", &references(&rule.follow));
     for (column, rule) in &rule.columns {
@@ -68,11 +64,6 @@ fn rows(rows: Rows) -> String {
         Rows::Fraction(fraction) => format!("below {}", fraction.threshold()),
         other => other.to_string(),
     }
-}
-
-fn declared(reference: &ForeignKey) -> String {
-    let (own, theirs) = (reference.columns.join("+"), reference.referenced.join("+"));
-    format!("{own} {}.{theirs}", reference.parent)
 }
 
 fn references(lists: &[Vec<String>]) -> Vec<String> {

@@ -9,7 +9,6 @@ use super::{
     NumberChange, PhoneRange, Rows, Rule, Template, When,
 };
 use crate::choose::Fraction;
-use crate::schema::ForeignKey;
 
 /// What is no rule, and what would be one.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub enum RuleError {
     },
     /// Not a reference that the schema does not declare.
     #[error(
-        "`{found}` is no link: expected `author_id to users` or `subject_id to posts when subject_type is Post`"
+        "`{found}` is no link: expected `author_id to users`, `chunk to chunks by number` or `subject_id to posts when subject_type is Post`"
     )]
     Link {
         /// What stands there.
@@ -65,12 +64,6 @@ pub enum RuleError {
         "`{found}` does not say of which document a row is: expected `document_id` or `documents by document_id`"
     )]
     Document {
-        /// What stands there.
-        found: String,
-    },
-    /// What a column points to.
-    #[error("`{found}` is no column of a table: expected `users.id`")]
-    Reference {
         /// What stands there.
         found: String,
     },
@@ -316,25 +309,6 @@ impl FromStr for Rows {
                 found: text.to_owned(),
             })
     }
-}
-
-/// A reference that the store's schema does not declare: a column, and what it points to, such as `users.id`.
-///
-/// # Errors
-/// Where the second is no column of a table.
-pub fn reference(column: &str, to: &str) -> Result<ForeignKey, RuleError> {
-    let parts = to.rsplit_once('.');
-    let parts = parts.filter(|(table, column)| !table.is_empty() && !column.is_empty());
-    let (parent, referenced) = parts.ok_or_else(|| RuleError::Reference {
-        found: to.to_owned(),
-    })?;
-    Ok(ForeignKey {
-        columns: vec![column.to_owned()],
-        parent: parent.to_owned(),
-        referenced: vec![referenced.to_owned()],
-        // No constraint stands behind it, so nothing is checked before the end.
-        deferrable: true,
-    })
 }
 
 impl FromStr for Document {

@@ -469,17 +469,12 @@ const TABLE: Shape = Shape::Table(&[
     key(
         "links",
         TEXTS,
-        "references that the schema does not declare: `author_id to users`, `subject_id to posts when subject_type is Post`",
+        "references that the schema does not declare: `author_id to users`, `chunk to chunks by number`, `subject_id to posts when subject_type is Post`",
     ),
     key(
         "document",
         Shape::Text,
         "the column that says of which document a row is: those of one are chosen together; `documents by document_id` chooses the documents that the table `documents`, here or in another store, is sampled to",
-    ),
-    key(
-        "references",
-        Shape::Map(&Shape::Text),
-        "columns that point to another table without a constraint that says so: `chunk_id = \"chunks.id\"`",
     ),
     key(
         "cut",

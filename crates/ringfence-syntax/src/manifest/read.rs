@@ -289,9 +289,6 @@ fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
     let vectors = table
         .into_iter()
         .flat_map(|table| entries(table, "vectors"));
-    let references = table
-        .into_iter()
-        .flat_map(|table| entries(table, "references"));
     let column = |(name, item): (Spanned<String>, &Item)| {
         let value = item.as_str()?.to_owned();
         let span = span_of(item)?;
@@ -303,7 +300,6 @@ fn table_entry((name, item): (Spanned<String>, &Item)) -> TableEntry {
         along: list("along"),
         links: list("links"),
         document: table.and_then(|table| text(table, "document")),
-        references: references.filter_map(column).collect(),
         cut: list("cut"),
         follow: list("follow"),
         columns: columns.filter_map(column).collect(),

@@ -66,8 +66,7 @@ pub(super) fn run(
     for resource in resources(&below, &arguments.amount)? {
         let above = Above::open(&below, &resource, &arguments.amount, ambient, output)?;
         let (mut source, _) = above.source()?;
-        let tables =
-            create::tables(source.as_mut(), &above.rules).map_err(|error| above.failed(error))?;
+        let tables = source.tables().map_err(|error| above.failed(error))?;
         let plan = create::plan(&tables, &above.rules).map_err(|error| above.failed(error))?;
         let links = links::suggested(source.as_mut(), &tables, &above.rules);
         let links = links.map_err(|error| above.failed(error))?;
@@ -136,8 +135,7 @@ pub(super) fn greenmask(
     };
     let above = Above::open(&below, resource, &arguments.amount, ambient, output)?;
     let (mut source, _) = above.source()?;
-    let tables =
-        create::tables(source.as_mut(), &above.rules).map_err(|error| above.failed(error))?;
+    let tables = source.tables().map_err(|error| above.failed(error))?;
     let configuration = configuration(&tables, &above.rules);
     for note in &configuration.notes {
         output.say(&format!("ringfence: {note}"));

@@ -134,6 +134,37 @@ impl Qdrant {
         })
     }
 
+    /// The points that have one of these values in a field, for links that do not point to `id`.
+    fn by_field(
+        &self,
+        table: &Table,
+        (by, keys): (&[String], &[&Key]),
+        columns: &[String],
+        row: &mut Row<'_>,
+    ) -> Result<(), SampleError> {
+        let field = match by {
+            [column] => Some((Part::read(column), table.column(column))),
+            _ => None,
+        };
+        // Its filters compare no other values.
+        let is_comparable =
+            |kind: &Kind| matches!(kind, Kind::Integer(_) | Kind::Text { .. } | Kind::Uuid);
+        let field = field.filter(|(_, column)| column.is_some_and(|own| is_comparable(&own.kind)));
+        let Some((Part::Field(field), Some(column))) = field else {
+            let message = format!(
+                "points of `{}` are found by their `id`, or by one field of whole numbers, texts or UUIDs",
+                table.name
+            );
+            return Err(SampleError::Target(message));
+        };
+        let asked = Asked::new(table, columns);
+        for keys in keys.chunks(AT_ONCE) {
+            let request = asked.with(json!({ "filter": one_of(field, &column.kind, keys) }));
+            self.scroll(&table.name, request, &mut |point| asked.row(point, row))?;
+        }
+        Ok(())
+    }
+
     /// Calls `each` with every point that is asked for, in the order of their ids.
     fn scroll(
         &self,
@@ -276,8 +307,7 @@ impl Source for Qdrant {
         row: &mut Row<'_>,
     ) -> Result<(), SampleError> {
         if by != ["id"] {
-            let message = format!("points of `{}` are found by their `id` alone", table.name);
-            return Err(SampleError::Target(message));
+            return self.by_field(table, (by, keys), columns, row);
         }
         let asked = Asked::new(table, columns);
         let name = self.names.real(&table.name);
@@ -290,28 +320,34 @@ impl Source for Qdrant {
             let points: HashMap<String, &Json> = points
                 .filter_map(|point| Some((point.get("id")?.to_string(), point)))
                 .collect();
-            for id in ids {
-                match points.get(&id.to_string()) {
-                    Some(point) => asked.row(point, row)?,
-                    None => return Err(changed(table)),
-                }
+            for point in ids.iter().filter_map(|id| points.get(&id.to_string())) {
+                asked.row(point, row)?;
             }
         }
         Ok(())
     }
 }
 
+/// A filter for points whose field has one of these values. What is no plain name stands between quotes in a path.
+fn one_of(field: &str, kind: &Kind, keys: &[&Key]) -> Json {
+    let texts = keys.iter().filter_map(|key| key.first());
+    let values: Vec<Json> = texts
+        .filter_map(|text| match kind {
+            Kind::Integer(_) => text.parse::<i64>().ok().map(Json::from),
+            _ => Some(json!(text)),
+        })
+        .collect();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let path = match field.chars().all(is_plain) {
+        true => field.to_owned(),
+        false => format!("\"{field}\""),
+    };
+    json!({ "must": [{ "key": path, "match": { "any": values } }] })
+}
+
 fn no_filter(table: &Table) -> SampleError {
     let message = format!(
         "the condition of `{}` is no filter of Qdrant's, which is JSON: `{{\"must\": […]}}`",
-        table.name
-    );
-    StoreError::Refused(message).into()
-}
-
-fn changed(table: &Table) -> SampleError {
-    let message = format!(
-        "points of `{}` went away while they were read; say it again",
         table.name
     );
     StoreError::Refused(message).into()

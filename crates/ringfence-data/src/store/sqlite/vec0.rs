@@ -7,10 +7,6 @@
 //! This is the one place of the crate with `unsafe`. SQLite takes a module only through a pointer to its first function, and
 //! `rusqlite` has no safe call for that. Nothing is loaded from a file: the extension is compiled in, its one function is called once
 //! for each connection that has such tables, and connections that look at markers never have it.
-#![expect(
-    unsafe_code,
-    reason = "SQLite takes a module by a pointer to its first function alone"
-)]
 
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int};
@@ -75,6 +71,10 @@ pub(crate) fn tables(connection: &Connection) -> Result<BTreeMap<String, Vec0>, 
 }
 
 /// Gives a connection the module.
+#[expect(
+    unsafe_code,
+    reason = "SQLite takes a module by a pointer to its first function alone"
+)]
 fn lend(connection: &Connection) -> Result<(), StoreError> {
     // SAFETY: the function is `sqlite3_vec_init` of sqlite-vec.h, which has this signature; its crate declares it without parameters
     // because it is only ever passed on. Compiled into one program with SQLite it uses none of the third's routines. The handle is that of an
