@@ -10,6 +10,7 @@ mod flags;
 mod forward;
 mod ingress;
 mod page;
+mod path;
 mod patience;
 mod relay;
 mod route;
