@@ -12,6 +12,7 @@ mod ingress;
 mod page;
 mod path;
 mod patience;
+mod patient;
 mod relay;
 mod route;
 mod status;
