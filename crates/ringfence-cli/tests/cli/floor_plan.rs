@@ -85,7 +85,7 @@ const KEPT: &[(&str, &[&str])] = &[
 const LARGER: &[(&str, usize)] = &[
     ("ringfence-lint", 9000),
     ("ringfence-cli", 15_000),
-    ("ringfence-gateway", 10_000),
+    ("ringfence-gateway", 10_500),
     ("ringfence-sandbox", 9000),
 ];
 
