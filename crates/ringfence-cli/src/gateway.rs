@@ -256,7 +256,19 @@ impl Reader<'_> {
         }
     }
 
-    /// The key, its class, and what takes it out of answers. A mock needs none; whoever names one for a server has to give it.
+    /// Whether an upstream may go without the key that is named: a mock has none, nor has a model on this machine outside production.
+    fn needs_no_key(&self, upstream: &Upstream) -> bool {
+        match upstream {
+            Upstream::Mock(_) => true,
+            Upstream::Server(address) => {
+                let is_model = self.service.kind == service::Kind::OpenAi;
+                is_model && !self.production && address.is_loopback()
+            }
+            Upstream::Closed(_) => false,
+        }
+    }
+
+    /// The key, its class, and what takes it out of answers. Whoever names one has to give it, where one is needed.
     fn key(
         &mut self,
         upstream: &Upstream,
@@ -267,7 +279,7 @@ impl Reader<'_> {
             return Some(none);
         };
         let Some(setting) = self.setting(name) else {
-            if matches!(upstream, Upstream::Mock(_)) {
+            if self.needs_no_key(upstream) {
                 return Some(none);
             }
             self.faults.push(fault::no_key(

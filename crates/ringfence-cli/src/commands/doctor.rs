@@ -50,6 +50,8 @@ struct EnvironmentRecord<'a> {
     ready: bool,
     /// The resources for which `run` starts a gateway.
     gateway: Vec<&'a str>,
+    /// The limits of what comes in, for which it does so, too.
+    ingress: Option<&'a str>,
 }
 
 /// A file with secrets in it that git tracks.
@@ -181,6 +183,7 @@ fn environment_record<'a>(
         settings: resolution.settings.len() + resolution.closed.len(),
         ready: !resolution.is_refused(),
         gateway: gateway::started_for(&loaded.project, environment, &resolution),
+        ingress: gateway::ingress::written(&loaded.project, environment),
     }
 }
 
@@ -242,9 +245,11 @@ fn page(record: &Record<'_>, output: &Output) -> String {
         } else {
             format!("refused: see `ringfence show {}`", environment.name)
         };
-        let gateway = match environment.gateway.as_slice() {
+        let limited = environment.ingress.map(|_| "what comes in");
+        let served: Vec<&str> = environment.gateway.iter().copied().chain(limited).collect();
+        let gateway = match served.as_slice() {
             [] => String::new(),
-            resources => format!(", with a gateway for {}", resources.join(", ")),
+            served => format!(", with a gateway for {}", served.join(", ")),
         };
         page.push_str(&format!(
             "\n{name} ({}) from {files}{personal}: {} settings{gateway}, {state}",

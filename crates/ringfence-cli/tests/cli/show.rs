@@ -94,6 +94,22 @@ fn colour_is_for_terminals_and_wishes() {
 }
 
 #[test]
+fn the_doctor_says_that_what_comes_in_is_limited() {
+    let manifest = "version = 1\n[environments]\ndev = {}\nprod = {}\n[gateway]\ningress = { in.prod = \"60 requests/min\" }\n";
+    let world = World::new(&[
+        ("ringfence.toml", manifest),
+        (".env.dev", "A=1\n"),
+        (".env.prod", "A=2\n"),
+    ]);
+    let page = world.ringfence(&["doctor"]).stdout;
+    let gateways: Vec<_> = page.matches(", with a gateway for what comes in").collect();
+    assert_eq!(gateways.len(), 1, "{page}");
+    let data = json(&world, &["doctor", "--json"]);
+    assert_eq!(data["environments"][1]["ingress"], "60 requests/min");
+    assert_eq!(data["environments"][0]["ingress"], Value::Null);
+}
+
+#[test]
 fn the_doctor_says_what_was_found_and_what_was_not_read() {
     let world = World::new(&[
         (".env", "A=1\n"),

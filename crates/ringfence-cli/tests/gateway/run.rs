@@ -266,6 +266,55 @@ fn who_has_no_key_needs_no_token() {
 }
 
 #[test]
+fn a_model_on_this_machine_may_have_an_empty_key_outside_production() {
+    let upstream = Upstream::start();
+    let world = shop(&upstream);
+    let (file, key) = (".env.dev", format!("OPENAI_API_KEY={DEV_KEY}\n"));
+    change(&world, file, &key, "OPENAI_API_KEY=\n");
+    let (mut staying, _) = Staying::start(&world, &["dev"]);
+    let answer = staying.does(r#"print(ask(os.environ["CHAT_URL"], "Bearer of-its-own", {"model": "chat", "messages": []}))"#);
+    assert!(answer.contains("from upstream"), "{answer}");
+    let heads = upstream.heads().to_ascii_lowercase();
+    assert!(!heads.contains("authorization"), "{heads}");
+    let (file, port) = (".env.prod", upstream.port);
+    let text = format!("OPENAI_BASE_URL=http://127.0.0.1:{port}/v1\nOPENAI_API_KEY=\n");
+    world.write(file, text);
+    let refused = world.ringfence(&["run", "prod", "--", "true"]);
+    assert!(
+        refused.stderr.contains("service-without-key"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn the_key_of_tokens_reaches_no_program() {
+    let world = shop(&Upstream::start());
+    change(
+        &world,
+        "ringfence.toml",
+        "[gateway]\n",
+        "[gateway]\nsecret = \"TOKEN_SECRET\"\n",
+    );
+    change(
+        &world,
+        ".env.dev",
+        "PAY_URL",
+        "TOKEN_SECRET=b3c1d2e4f5a6978877665544\nPAY_URL",
+    );
+    change(
+        &world,
+        "ringfence.toml",
+        "[settings]\n",
+        "[settings]\nTOKEN_SECRET = { secret = true }\n",
+    );
+    for wall in [&["run", "dev"][..], &["run", "dev", "--no-barrier"]] {
+        let block = world.block(wall).join("\n");
+        assert!(block.contains("OPENAI_API_KEY=rf.dev.run."), "{block}");
+        assert!(!block.contains("TOKEN_SECRET"), "{block}");
+    }
+}
+
+#[test]
 fn a_change_is_served_and_a_mistake_is_one_line() {
     let world = shop(&Upstream::start());
     let (mut staying, _) = Staying::start(&world, &["dev"]);

@@ -151,7 +151,9 @@ impl Address {
         self.scheme == Scheme::HTTPS
     }
 
-    fn is_loopback(&self) -> bool {
+    /// Whether it leads to this machine itself.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         let host = self.authority.host();
         let address = host
             .trim_start_matches('[')

@@ -73,6 +73,7 @@ impl Recorder {
 impl Shared {
     fn write(&self, mut to: Box<dyn Write + Send>) {
         let mut batch = String::new();
+        let mut is_torn = false;
         loop {
             // Looked at before the lines are taken: what came before the end is written.
             let is_last = self.is_closed.load(Ordering::Acquire);
@@ -80,10 +81,18 @@ impl Shared {
                 &mut batch,
                 &mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner),
             );
-            let written = to.write_all(batch.as_bytes()).and_then(|()| to.flush());
-            if !batch.is_empty() && written.is_err() {
-                self.lost
-                    .fetch_add(batch.lines().count() as u64, Ordering::Relaxed);
+            if !batch.is_empty() {
+                // What could not be written may have left half a line, which is not to spoil the next one.
+                let end = if is_torn { "\n" } else { "" };
+                let written = [end, &batch]
+                    .iter()
+                    .try_for_each(|text| to.write_all(text.as_bytes()))
+                    .and_then(|()| to.flush());
+                is_torn = written.is_err();
+                if is_torn {
+                    self.lost
+                        .fetch_add(batch.lines().count() as u64, Ordering::Relaxed);
+                }
             }
             batch.clear();
             if is_last {
@@ -91,5 +100,52 @@ impl Shared {
             }
             std::thread::park_timeout(PAUSE);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A disk that takes ten bytes, is full once, and then has room.
+    struct Disk(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut kept = self.0.lock().unwrap();
+            match kept.len() {
+                0 => kept.extend_from_slice(&bytes[..10]),
+                10 => {
+                    kept.push(b'|');
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                _ => {
+                    kept.extend_from_slice(bytes);
+                    return Ok(bytes.len());
+                }
+            }
+            Ok(10)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_torn_spoils_no_other() {
+        let disk = Arc::default();
+        let recorder = Recorder::start(Box::new(Disk(Arc::clone(&disk))));
+        recorder.record("{\"number\": 1}\n");
+        while recorder.lost() == 0 {
+            std::thread::sleep(PAUSE);
+        }
+        recorder.record("{\"number\": 2}\n");
+        recorder.close();
+        let text = String::from_utf8(disk.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "{\"number\":|\n{\"number\": 2}\n");
+        assert_eq!(recorder.lost(), 1);
     }
 }

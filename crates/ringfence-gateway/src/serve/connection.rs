@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::patience::Patience;
+use super::patient::Patient;
 use super::{Worker, route};
 use crate::answer::{Body, BodyError};
 
@@ -54,7 +55,7 @@ struct Activity {
 
 /// A socket, what was read of it too early, and what happens on it.
 struct Socket {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Patient>,
     rest: Bytes,
     activity: Arc<Activity>,
 }
@@ -107,7 +108,7 @@ pub(super) async fn serve(
         activity: Arc::clone(&activity),
     };
     let mut socket = Socket {
-        stream: TokioIo::new(stream),
+        stream: TokioIo::new(Patient::new(stream)),
         rest: Bytes::new(),
         activity: Arc::clone(&activity),
     };
@@ -189,7 +190,7 @@ impl Socket {
     /// Waits for the first byte of a request; `false` where none comes in time, or the end does.
     async fn is_ready(&self, ending: &mut watch::Receiver<bool>) -> bool {
         tokio::select! {
-            ready = timeout(HEAD, self.stream.inner().readable()) => matches!(ready, Ok(Ok(()))),
+            ready = timeout(HEAD, self.stream.inner().stream().readable()) => matches!(ready, Ok(Ok(()))),
             _ = ending.wait_for(|is_over| *is_over) => false,
         }
     }

@@ -6,7 +6,6 @@
 
 mod forwarded;
 mod passage;
-mod patient;
 mod tally;
 
 use std::future::Future;
@@ -21,9 +20,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::Worker;
+use super::patient::Patient;
 use super::worker::{Accepted, Entry};
 use passage::Passage;
-use patient::Patient;
 
 /// The program whose ports the fronts stand before.
 pub trait Program: Send + Sync {

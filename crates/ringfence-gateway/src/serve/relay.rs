@@ -41,8 +41,10 @@ pub(super) async fn answer(
     {
         return response;
     }
-    let Some(operation) = Operation::of(request.method(), path) else {
-        return Box::pin(forward::answer(account, request, path)).await;
+    let operation = match Operation::of(request.method(), path) {
+        Ok(Some(operation)) => operation,
+        Ok(None) => return Box::pin(forward::answer(account, request, path)).await,
+        Err(refusal) => return account.refuse(&refusal),
     };
     let (head, body) = request.into_parts();
     let body = match request_body(body).await {

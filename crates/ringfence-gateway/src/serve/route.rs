@@ -8,12 +8,13 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use ringfence_flag::ofrep;
 
 use super::account::Account;
 use super::connection::Asking;
 use super::page::Page;
+use super::path::has_dots;
 use super::{Gateway, Worker, flags, forward, relay, status};
 use crate::answer::{Body, BodyError, Refusal, whole};
 use crate::caller::{PREFIX, TokenError};
@@ -64,6 +65,12 @@ async fn routed(
 ) -> Result<Response<Body>, BodyError> {
     let gateway = &worker.gateway;
     let uri = request.uri().clone();
+    // One asks for a tunnel, the other for a copy of the request, key and all.
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        let why = "the gateway makes neither tunnels nor traces";
+        let refusal = Refusal::invalid("method_not_allowed", why);
+        return Ok(refusal.status(StatusCode::METHOD_NOT_ALLOWED).response());
+    }
     let route = match route(&config, uri.path()) {
         Ok(route) => route,
         Err(refusal) => return Ok(refusal.response()),
@@ -139,7 +146,7 @@ fn account(
 }
 
 fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
-    if path.split('/').any(is_dots) || path.contains('\\') {
+    if has_dots(path) {
         return Err(Refusal::invalid(
             "invalid_path",
             "the path has dots for a segment",
@@ -178,22 +185,6 @@ fn route<'a>(config: &Config, path: &'a str) -> Result<Route<'a>, Refusal> {
             Ok(Route::Resource(resource, below))
         }
     }
-}
-
-/// `.` or `..`, also where it is percent-encoded.
-fn is_dots(segment: &str) -> bool {
-    let mut rest = segment;
-    let mut dots = 0;
-    while let Some(after) = rest.strip_prefix('.').or_else(|| encoded_dot(rest)) {
-        (rest, dots) = (after, dots + 1);
-    }
-    rest.is_empty() && matches!(dots, 1 | 2)
-}
-
-/// What follows an encoded dot.
-fn encoded_dot(text: &str) -> Option<&str> {
-    let (first, after) = text.split_at_checked(3)?;
-    first.eq_ignore_ascii_case("%2e").then_some(after)
 }
 
 fn unknown(config: &Config, why: &str) -> Refusal {

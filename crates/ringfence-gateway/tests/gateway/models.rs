@@ -185,6 +185,31 @@ fn a_head_that_does_not_come_ends_the_connection() {
 }
 
 #[test]
+fn another_spelling_of_a_path_gets_past_nothing() {
+    let upstream = Upstream::saying(response("200 OK", "", "{}"));
+    let world = World::new(&[Api::llm(&upstream.url)]);
+    for path in [
+        "/v1/chat/completions/",
+        "/v1//chat/completions",
+        "/v1/chat/completion%73",
+        "/v1/chat%2fcompletions",
+        "/v1/Chat/Completions",
+        "/llm/v1/v1/chat/completions",
+        "/v1/embeddings;a",
+    ] {
+        let answer = world.post(path, r#"{"model":"the-dearest","messages":[]}"#);
+        assert_eq!(answer.refused(400), "invalid_path", "{path}");
+    }
+    for method in ["CONNECT", "TRACE"] {
+        let answer = world.send(method, "/llm/v1/x", &[], b"");
+        assert_eq!(answer.refused(405), "method_not_allowed");
+    }
+    let answer = world.send("GET", "/llm/..%2fadmin", &[], b"");
+    assert_eq!(answer.refused(400), "invalid_path");
+    assert_eq!(upstream.requests(), Vec::<String>::new());
+}
+
+#[test]
 fn a_limit_is_exact_under_forty_at_once() {
     let world = World::new(&[Api {
         limits: "1000 tokens/day, 100 requests/min",

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
+use super::super::path::plain;
 use super::{known, targets_of};
 use crate::answer::Refusal;
 use crate::config::{Config, Price, Resource, Target};
@@ -24,10 +25,26 @@ pub(super) enum Operation {
 const UNBOUNDED: u64 = 1024;
 
 impl Operation {
-    pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
+    /// What a request does; nothing where it is not read.
+    ///
+    /// # Errors
+    /// Where the path is another spelling of one that is read: the upstream may know it, and nothing would hold it to models and limits.
+    pub(super) fn of(method: &Method, path: &str) -> Result<Option<Self>, Refusal> {
         if method != Method::POST {
-            return None;
+            return Ok(None);
         }
+        let operation = Self::at(path);
+        if operation.is_none() {
+            let plain = plain(path);
+            if Self::at(&plain).is_some() {
+                let message = format!("write the path as `/v1{plain}`");
+                return Err(Refusal::invalid("invalid_path", message));
+            }
+        }
+        Ok(operation)
+    }
+
+    fn at(path: &str) -> Option<Self> {
         match path {
             "/chat/completions" => Some(Self::Chat),
             "/completions" => Some(Self::Completion),

@@ -27,6 +27,11 @@ impl Patient {
         }
     }
 
+    /// The connection itself, to be waited for.
+    pub(super) const fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// What came of writing: an error where nothing has for too long.
     fn written(
         &mut self,
@@ -81,5 +86,31 @@ impl AsyncWrite for Patient {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(address).await.unwrap();
+        let mut patient = Patient::new(listener.accept().await.unwrap().0);
+        let piece = vec![0; 1 << 20];
+        let began = Instant::now();
+        let error = loop {
+            if let Err(error) = patient.write_all(&piece).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= MOST);
     }
 }
