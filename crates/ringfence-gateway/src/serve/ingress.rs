@@ -4,9 +4,9 @@
 //! refused costs the program nothing. Bodies stream both ways and are not looked at; an upgrade (WebSocket) is counted as one
 //! request and then passed as bytes. What does not read as HTTP/1 is answered with 400 and never reaches the program.
 
+mod admission;
 mod forwarded;
 mod passage;
-mod tally;
 
 use std::future::Future;
 use std::io;

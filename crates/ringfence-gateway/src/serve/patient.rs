@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::super::patience::Patience;
+use super::patience::Patience;
 
 /// How long a client may take nothing of what there is for it.
 const MOST: Duration = Duration::from_secs(60);

@@ -20,8 +20,8 @@ use tokio::time::timeout;
 
 use super::super::Worker;
 use super::super::patience::Patience;
+use super::admission::Admission;
 use super::forwarded::{FORWARDED_FOR, Peer, to_client, to_program, upgrade};
-use super::tally::Tally;
 use super::{Held, Waiting};
 use crate::answer::{Body, BodyError, Refusal, Retry};
 
@@ -88,12 +88,12 @@ impl Inner {
             address: self.peer,
             is_proxy: config.ingress.is_proxy(self.peer),
         };
-        let mut tally = match Tally::take(gateway, &config, client).await {
-            Ok(tally) => tally,
+        let mut admission = match Admission::take(gateway, &config, client).await {
+            Ok(admission) => admission,
             Err(refused) => return refused.map(Answered::own),
         };
         if request.method() == Method::CONNECT {
-            tally.status = StatusCode::METHOD_NOT_ALLOWED;
+            admission.status = StatusCode::METHOD_NOT_ALLOWED;
             return no_tunnels().response().map(Answered::own);
         }
         let wanted = upgrade(headers);
@@ -109,12 +109,12 @@ impl Inner {
         }
         match self.send(request.map(Sent::new)).await {
             Ok(response) => {
-                tally.status = response.status();
-                passed(response, client_side, (tally, self))
+                admission.status = response.status();
+                passed(response, client_side, (admission, self))
             }
             Err(error) => {
                 let refusal = error.refusal(self.port);
-                tally.status = refusal.status;
+                admission.status = refusal.status;
                 refusal.response().map(Answered::own)
             }
         }
@@ -188,7 +188,7 @@ fn repeatable(request: &Request<Sent>) -> Option<Request<Sent>> {
 fn passed(
     mut response: Response<Incoming>,
     client_side: Option<OnUpgrade>,
-    (tally, inner): (Tally, Arc<Inner>),
+    (admission, inner): (Admission, Arc<Inner>),
 ) -> Response<Answered> {
     *response.version_mut() = Version::HTTP_11;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -199,12 +199,12 @@ fn passed(
         tokio::spawn(async move {
             tunnel(client_side, program_side).await;
             // As long as the tunnel stands its place is taken.
-            drop((tally, inner));
+            drop((admission, inner));
         });
         return response.map(|body| Answered::passed(body, None));
     }
     *response.headers_mut() = to_client(response.headers(), response.status());
-    response.map(|body| Answered::passed(body, Some(tally)))
+    response.map(|body| Answered::passed(body, Some(admission)))
 }
 
 /// Passes bytes both ways until both have ended.
@@ -319,7 +319,7 @@ pub(super) enum Answered {
     /// The program's.
     Passed {
         body: Incoming,
-        _tally: Option<Tally>,
+        _admission: Option<Admission>,
     },
 }
 
@@ -328,10 +328,10 @@ impl Answered {
         Self::Own(body)
     }
 
-    const fn passed(body: Incoming, tally: Option<Tally>) -> Self {
+    const fn passed(body: Incoming, admission: Option<Admission>) -> Self {
         Self::Passed {
             body,
-            _tally: tally,
+            _admission: admission,
         }
     }
 }

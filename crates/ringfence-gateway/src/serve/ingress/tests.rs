@@ -82,7 +82,7 @@ async fn served(program: fn(TcpStream), sends: &str, reads: bool) -> String {
     assert_eq!(places.available_permits(), 1);
     let ingress = &gateway.snapshot().ingress;
     let client_of_next = ingress.client([127, 0, 0, 1].into(), std::iter::empty());
-    let next = tally::Tally::take(&gateway, &gateway.snapshot(), client_of_next).await;
+    let next = admission::Admission::take(&gateway, &gateway.snapshot(), client_of_next).await;
     assert!(next.is_ok(), "the request's own place is free too");
     let mut got = Vec::new();
     if reads {

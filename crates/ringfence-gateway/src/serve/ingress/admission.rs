@@ -15,14 +15,14 @@ use crate::limit::{Cost, Demand, Denied, Grant, TakeError, claim};
 const NAME: &str = "@ingress";
 
 /// What a request has taken; given back, and counted, when it is dropped.
-pub(super) struct Tally {
+pub(super) struct Admission {
     gateway: Arc<Gateway>,
     grant: Option<Grant>,
     pub(super) status: StatusCode,
     began: Instant,
 }
 
-impl Tally {
+impl Admission {
     /// Takes from all buckets or from none; the error is the answer.
     pub(super) async fn take(
         gateway: &Arc<Gateway>,
@@ -39,27 +39,27 @@ impl Tally {
         };
         let limits = config.ingress.limits.iter();
         let claims: Vec<_> = limits.map(|rule| claim(rule, demand)).collect();
-        let mut tally = Self {
+        let mut admission = Self {
             gateway: Arc::clone(gateway),
             grant: None,
             status: StatusCode::TOO_MANY_REQUESTS,
             began: Instant::now(),
         };
         if let Some(why) = &config.ingress.closed {
-            tally.status = StatusCode::SERVICE_UNAVAILABLE;
+            admission.status = StatusCode::SERVICE_UNAVAILABLE;
             return Err(closed(why).response());
         }
         if claims.is_empty() {
-            return Ok(tally);
+            return Ok(admission);
         }
         match gateway.limits.take(claims).await {
             Ok(grant) => {
-                tally.grant = Some(grant);
-                Ok(tally)
+                admission.grant = Some(grant);
+                Ok(admission)
             }
             Err(TakeError::Lost) => {
                 gateway.metrics.refused(NAME, "store lost");
-                tally.status = StatusCode::SERVICE_UNAVAILABLE;
+                admission.status = StatusCode::SERVICE_UNAVAILABLE;
                 Err(lost().response())
             }
             Err(TakeError::Denied(denied)) => {
@@ -70,7 +70,7 @@ impl Tally {
     }
 }
 
-impl Drop for Tally {
+impl Drop for Admission {
     fn drop(&mut self) {
         if let Some(grant) = self.grant.take() {
             self.gateway.limits.settle(grant, None);
