@@ -19,6 +19,7 @@ use super::forward;
 use crate::answer::{Body, Refusal, Retry, SHOULD_RETRY, whole};
 use crate::config::{Config, Kind, Level, Resource, Target};
 use crate::limit::Cost;
+use crate::limit::rule::Unit;
 use crate::llm::events::Events;
 use crate::llm::request::RequestBody;
 use crate::llm::usage::{Answer, Usage};
@@ -43,7 +44,12 @@ pub(super) async fn answer(
     }
     let operation = match Operation::of(request.method(), path) {
         Ok(Some(operation)) => operation,
-        Ok(None) => return Box::pin(forward::answer(account, request, path)).await,
+        Ok(None) => {
+            if let Some(refusal) = unpriced(&account, request.method(), path) {
+                return account.refuse(&refusal);
+            }
+            return Box::pin(forward::answer(account, request, path)).await;
+        }
         Err(refusal) => return account.refuse(&refusal),
     };
     let (head, body) = request.into_parts();
@@ -60,6 +66,21 @@ pub(super) async fn answer(
         Ok(response) => told(account, &plan, response).await,
         Err(error) => account.refuse(&error.refusal()),
     }
+}
+
+/// In production a budget of money lets nothing pass that may cost what nobody can tell, as no model without a price does.
+fn unpriced(account: &Account, method: &Method, path: &str) -> Option<Refusal> {
+    if method.is_safe() || method == Method::DELETE || !account.config.production {
+        return None;
+    }
+    let resource = account.resource()?;
+    let mut rules = resource.limits.all().flatten();
+    let rule = rules.find(|rule| rule.unit == Unit::Money)?;
+    let message = format!(
+        "what `{path}` costs cannot be told, and `{}` has the budget `{}` in `{}`; ask for it through a resource without a budget of money",
+        resource.name, rule.text, account.config.environment
+    );
+    Some(Refusal::invalid("path_without_price", message).status(StatusCode::FORBIDDEN))
 }
 
 /// `/models` and `/models/NAME`, where the manifest says what there is.

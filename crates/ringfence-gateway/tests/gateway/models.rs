@@ -4,10 +4,12 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use ringfence_gateway::config::Level;
+use ringfence_gateway::limit::Store;
+use ringfence_gateway::limit::memory::Memory;
 use serde_json::json;
 
 use crate::upstream::{Upstream, response, say};
-use crate::world::{Api, KEY, World, callers, eventually, target};
+use crate::world::{Api, KEY, World, callers, config, eventually, target};
 
 const ANSWER: &str = r#"{"id":"c1","model":"m-1-2026","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}"#;
 
@@ -279,6 +281,29 @@ fn a_budget_is_reached_and_not_worth_waiting_for() {
     assert!((10..=24).contains(&answers), "{answers}");
     assert_eq!(refused.refused(429), "insufficient_quota");
     assert_eq!(refused.header("x-should-retry"), Some("false"));
+}
+
+#[test]
+fn what_has_no_price_is_not_served_from_a_budget_of_money_in_production() {
+    let upstream = Upstream::json("200 OK", ANSWER);
+    let statuses = |production| {
+        let api = Api {
+            limits: "5 usd/day",
+            ..Api::llm(&upstream.url)
+        };
+        let mut config = config(1, &[api]);
+        config.production = production;
+        let world = World::serving(config, Store::Memory(Memory::default()), |gateway| gateway);
+        let post = world.post("/v1/images/generations", r#"{"model":"chat"}"#);
+        let get = world.send("GET", "/v1/files", &[], b"");
+        let chat = world.chat("");
+        if production {
+            assert_eq!(post.refused(403), "path_without_price");
+        }
+        [post.status, get.status, chat.status]
+    };
+    assert_eq!(statuses(true), [403, 200, 200]);
+    assert_eq!(statuses(false), [200, 200, 200]);
 }
 
 #[test]
