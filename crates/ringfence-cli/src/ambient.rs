@@ -25,7 +25,7 @@ use crate::failure::{Failure, exit};
 pub(crate) use carried::{Carried, again, carried, length, passing_file};
 pub(crate) use own::{ask_own_process, question, run_own_process};
 pub(crate) use private::{
-    CommandError, PrivateFolder, ask_enter, ask_hidden, ask_shown, create_private_file,
+    CommandError, PrivateFolder, RunGateway, ask_enter, ask_hidden, ask_shown, create_private_file,
     create_private_folder, followed, lock_folder, now, only_ours, others_can_read, read_secret,
 };
 pub(crate) use walk::{NEAR, WHOLE, Walk, git_folders_below, walk};

@@ -2,6 +2,7 @@
 
 mod folder;
 mod prompt;
+mod runs;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 use super::Ambient;
 pub(crate) use folder::PrivateFolder;
 pub(crate) use prompt::{ask_enter, ask_hidden, ask_shown, read_secret};
+pub(crate) use runs::RunGateway;
 
 impl Ambient {
     /// The user's folder for settings of programs.

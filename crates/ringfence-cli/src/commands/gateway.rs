@@ -1,6 +1,6 @@
 //! `ringfence gateway`: serves an environment's HTTP and LLM traffic, gives out tokens, and looks on.
 
-mod top;
+pub(crate) mod top;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};

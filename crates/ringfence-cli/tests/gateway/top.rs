@@ -232,3 +232,63 @@ fn where_there_is_no_gateway_it_says_what_to_do() {
     let bad = world.ringfence(&["gateway", "top", "prod", "--at", "mock://"]);
     assert_eq!(bad.code, Some(2), "{bad:?}");
 }
+
+/// A run's gateway has a free port and a token of its own: it is found by what it says of itself, as long as it is there.
+#[test]
+fn a_run_is_found_by_itself() {
+    let world = project();
+    let state = "find ~/.local/state/ringfence/gateway -name '*.run' 2>/dev/null";
+    let program = format!("{state}; echo started; exec sleep 60");
+    let mut run = world
+        .command()
+        .args(["run", "dev", "--", "sh", "-c", &program])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    assert_eq!(
+        lines.next().unwrap().unwrap(),
+        "started",
+        "the program does not find it"
+    );
+    let look = || world.ringfence(&["gateway", "top", "dev", "--once", "--json"]);
+    let seen = eventually(|| {
+        let seen = look();
+        (seen.code == Some(0)).then_some(seen)
+    });
+    let status: Value = serde_json::from_str(&seen.stdout).unwrap();
+    assert_eq!(status["environment"], "dev");
+    // Named, it is the same one.
+    let at = status["at"].as_str().unwrap();
+    let named = world.ringfence(&["gateway", "top", "dev", "--once", "--at", at]);
+    assert_eq!(named.code, Some(0), "{named:?}");
+    // Another environment's runs are its own.
+    assert_ne!(
+        world
+            .ringfence(&["gateway", "top", "staging", "--once"])
+            .code,
+        Some(0)
+    );
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let folder = world.home().join(".local/state/ringfence/gateway");
+    let files = || {
+        let entries = std::fs::read_dir(&folder).unwrap().flatten();
+        entries
+            .filter(|entry| entry.path().extension().is_some_and(|kind| kind == "run"))
+            .count()
+    };
+    eventually(|| (files() == 0).then_some(()));
+    assert_ne!(look().code, Some(0));
+    // What a killed one has left behind is taken away by who looks.
+    let left = folder.join("left");
+    std::fs::write(&left, "127.0.0.1:1\nrf.dev.top.0\n").unwrap();
+    let budgets = std::fs::read_dir(&folder).unwrap().flatten();
+    let prefix = budgets
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .find_map(|name| Some(name.strip_suffix("dev.jsonl")?.to_owned()))
+        .unwrap();
+    std::fs::rename(&left, folder.join(format!("{prefix}dev.1.run"))).unwrap();
+    assert_ne!(look().code, Some(0));
+    assert_eq!(files(), 0);
+}

@@ -42,8 +42,8 @@ enum StreamOptions {
 /// Why a body cannot be acted on.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// No JSON, or no object.
-    #[error("the body is no JSON object: {0}")]
+    /// No JSON, no object, or a field that says nothing sensible.
+    #[error("the body cannot be read: {0}")]
     Json(serde_json::Error),
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use ringfence_gateway::status::{AskError, Gateway, Seen, Status, watch};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::caller_key;
 use crate::ambient::{Ambient, terminal_size};
@@ -21,19 +22,13 @@ use crate::output::{Output, Screen};
 use page::{Frame, Page};
 
 /// The name under which looking on is counted by nobody: no request of its own goes to an upstream.
-const CALLER: &str = "top";
+pub(crate) const CALLER: &str = "top";
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn run(arguments: &Top, ambient: &Ambient, output: &mut Output) -> Result<u8, Failure> {
     let selection = Selection::named(arguments.environment.clone());
     let opened = start::open(&selection, ambient, output)?;
-    let url = match &arguments.at {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => own_url(&opened)?,
-    };
-    let token = caller_key(&opened, ambient)?.token(CALLER);
-    let token =
-        token.ok_or_else(|| Failure::error(exit::FAULT, "there is no token to ask with"))?;
+    let (url, token) = place(arguments, &opened, ambient)?;
     let gateway = Gateway::at(&url, token)?;
     let mut view = View {
         url,
@@ -52,6 +47,31 @@ pub(super) fn run(arguments: &Top, ambient: &Ambient, output: &mut Output) -> Re
     watched.map(|()| exit::FINE)
 }
 
+/// Where the gateway is, and the token for it: the one that was named, the newest that a run of this user has started, or the one that the
+/// manifest speaks of.
+fn place(
+    arguments: &Top,
+    opened: &Opened,
+    ambient: &Ambient,
+) -> Result<(String, Zeroizing<String>), Failure> {
+    let named = arguments.at.as_ref().map(|url| url.trim_end_matches('/'));
+    let runs = ambient.run_gateways(&opened.loaded.root, &opened.environment.name);
+    let mut runs = runs
+        .into_iter()
+        .map(|run| (format!("http://{}", run.address), run.token));
+    if let Some(run) = runs.find(|(url, _)| named.is_none_or(|named| named == url)) {
+        return Ok(run);
+    }
+    let url = match named {
+        Some(url) => url.to_owned(),
+        None => own_url(opened)?,
+    };
+    let token = caller_key(opened, ambient)?.token(CALLER);
+    let token =
+        token.ok_or_else(|| Failure::error(exit::FAULT, "there is no token to ask with"))?;
+    Ok((url, token))
+}
+
 /// Where the environment's gateway listens, as the manifest says.
 fn own_url(opened: &Opened) -> Result<String, Failure> {
     let environment = &opened.environment;
@@ -59,8 +79,9 @@ fn own_url(opened: &Opened) -> Result<String, Failure> {
     let address: Option<SocketAddr> = written.and_then(|(text, _)| text.parse().ok());
     let Some(address) = address.filter(|address| address.port() != 0) else {
         let name = &environment.name;
-        let message =
-            format!("`[gateway]` names no port for `{name}`, so that its gateway may be anywhere");
+        let message = format!(
+            "nothing of `{name}` runs with a gateway here, and `[gateway]` names no port for one that is served on its own"
+        );
         return Err(Failure::error(exit::USAGE, message)
             .hint("say where it listens, as it said when it started: `ringfence gateway top --at http://127.0.0.1:PORT`, or write `listen = \"127.0.0.1:4000\"` in `[gateway]`")
             .into());
@@ -157,7 +178,7 @@ impl View<'_> {
         let message = format!("the gateway at {url} cannot be looked at");
         let error = Failure::error(exit::FAULT, message).caused_by(error);
         error
-            .hint(format!("start it with `ringfence gateway {environment}`, or say where it listens with `--at`; one that `run` starts answers its own program alone"))
+            .hint(format!("start it with `ringfence gateway {environment}`, or say where it listens with `--at`; those that `run` starts are found while they run"))
             .into()
     }
 }

@@ -14,13 +14,14 @@ use ringfence_gateway::limit::memory::Written;
 use ringfence_gateway::limit::rule::{Period, Rule};
 use ringfence_gateway::record::writer::Recorder;
 use ringfence_gateway::serve::{Gateway, Program, Source, Waiting, run_for};
+use ringfence_model::environment::Environment;
 use ringfence_sandbox::beside::{Life, beside};
 use ringfence_sandbox::ingress::{self, Inlet};
 use ringfence_secret::fingerprint::Key;
 
 use super::super::{Start, open};
 use super::{Ready, callers, config};
-use crate::ambient::{self, Ambient};
+use crate::ambient::{self, Ambient, RunGateway};
 use crate::args::Selection;
 use crate::commands::gateway::{self as command, Files};
 use crate::failure::{Failure, exit};
@@ -51,6 +52,8 @@ pub(in super::super) fn serve(
     closed.apply(&mut config);
     let records = records(&config, start, ambient, output);
     let (inlet, front) = front(&config)?;
+    let announcement = announcement(&listener, &token_key, environment);
+    let (around, root, name) = (ambient.clone(), loaded.root.clone(), start.name.clone());
     let source = Reloading {
         is_fronted: front.is_some(),
         selection: start.selection.clone(),
@@ -61,6 +64,8 @@ pub(in super::super) fn serve(
         complaint: None,
     };
     let serve = move |life: Life| {
+        // Without it, nobody finds this gateway to look on; it serves all the same.
+        let announced = announcement.map(|gateway| around.announce(&root, &name, &gateway));
         let mut gateway = Gateway::new(config, Recorder::start(records), store);
         if let Some((book, windows)) = budgets {
             gateway = gateway.with_book(book, windows);
@@ -68,7 +73,9 @@ pub(in super::super) fn serve(
         if let Some(front) = front {
             gateway = gateway.before(Arc::new(front));
         }
-        match run_for(listener, gateway, Box::new(source), move || life.wait()) {
+        let served = run_for(listener, gateway, Box::new(source), move || life.wait());
+        drop(announced);
+        match served {
             Ok(()) => exit::FINE,
             Err(error) => {
                 say(&format!("it cannot be served: {error}"));
@@ -111,6 +118,18 @@ impl Program for Fronted {
     fn connect(&self, port: u16) -> Waiting<'_, std::io::Result<TcpStream>> {
         Box::pin(self.0.connect(port))
     }
+}
+
+/// What somebody has to know who looks on.
+fn announcement(
+    listener: &TcpListener,
+    key: &Key,
+    environment: &Environment,
+) -> Option<RunGateway> {
+    Some(RunGateway {
+        address: listener.local_addr().ok()?,
+        token: callers(key, environment).token(command::top::CALLER)?,
+    })
 }
 
 /// A line among those of `run`.
