@@ -74,7 +74,7 @@ pub(crate) struct Top {
     #[arg(value_name = "ENV")]
     pub(crate) environment: Option<String>,
 
-    /// Where the gateway is, instead of what the manifest says
+    /// Where the gateway is, instead of that of the newest run, or of what the manifest says
     #[arg(long, value_name = "URL")]
     pub(crate) at: Option<String>,
 
