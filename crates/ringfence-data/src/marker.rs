@@ -77,6 +77,15 @@ impl Marker {
         ]
     }
 
+    /// The marker as a store keeps it that has no place of its own to name.
+    pub(crate) fn without_place(&self) -> Self {
+        Self {
+            cluster: String::new(),
+            database: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// Reads a row of [`COLUMNS`] by their numbers.
     pub(crate) fn of_row<E>(mut text: impl FnMut(usize) -> Result<String, E>) -> Result<Self, E> {
         Ok(Self {
@@ -139,6 +148,18 @@ pub struct Found {
     pub database: String,
     /// The address that was asked, without credentials.
     pub address: String,
+}
+
+impl Found {
+    /// What a store says that has no place mark: its address is all that tells it apart.
+    pub(crate) fn without_place(marker: Option<Marker>, address: impl Into<String>) -> Self {
+        Self {
+            marker,
+            place: Place::NotKept,
+            address: address.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What the two marks say together.

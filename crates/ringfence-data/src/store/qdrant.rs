@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::web::{agent, answer};
 use super::{Store, StoreError};
 use crate::address::{self, Target, encoded};
-use crate::marker::{Found, Marker, Place};
+use crate::marker::{Found, Marker};
 
 /// The reserved collection.
 pub(crate) const RESERVED: &str = "ringfence_marker";
@@ -202,12 +202,8 @@ pub(crate) fn unreadable() -> StoreError {
 
 impl Store for Qdrant {
     fn read(&mut self) -> Result<Found, StoreError> {
-        Ok(Found {
-            marker: self.marker()?,
-            place: Place::NotKept,
-            address: self.base.clone(),
-            ..Found::default()
-        })
+        let marker = self.marker()?;
+        Ok(Found::without_place(marker, &self.base))
     }
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
@@ -216,11 +212,7 @@ impl Store for Qdrant {
             let body = json!({ "vectors": { "size": 1, "distance": "Dot" } });
             self.put(&path, &body)?;
         }
-        self.write(&Marker {
-            cluster: String::new(),
-            database: String::new(),
-            ..marker.clone()
-        })
+        self.write(&marker.without_place())
     }
 }
 

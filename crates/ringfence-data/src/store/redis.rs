@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Store, StoreError};
 use crate::address::{self, RedisAddress, Target, Trust};
-use crate::marker::{Found, Marker, Place};
+use crate::marker::{Found, Marker};
 use crate::tls;
 
 /// The reserved key.
@@ -143,20 +143,11 @@ impl Store for Redis {
             ),
             None => None,
         };
-        Ok(Found {
-            marker,
-            place: Place::NotKept,
-            address: self.shown.clone(),
-            ..Found::default()
-        })
+        Ok(Found::without_place(marker, &self.shown))
     }
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
-        let marker = Marker {
-            cluster: String::new(),
-            database: String::new(),
-            ..marker.clone()
-        };
+        let marker = marker.without_place();
         let text = serde_json::to_string(&marker)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         self.ask(&["SET", KEY, &text]).map(|_| ())

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::web::agent;
 use super::{Store, StoreError};
 use crate::address::{self, S3Address, Target};
-use crate::marker::{Found, Marker, Place};
+use crate::marker::{Found, Marker};
 use signature::{Headers, Request};
 
 /// The reserved object.
@@ -110,20 +110,12 @@ impl Store for S3 {
         let text = answered(with(self.agent.get(url), headers).call())?;
         let unreadable = |error: serde_json::Error| StoreError::Unreadable(error.to_string());
         let marker = text.map(|text| serde_json::from_str(&text)).transpose();
-        Ok(Found {
-            marker: marker.map_err(unreadable)?,
-            place: Place::NotKept,
-            address: self.address.shown(),
-            ..Found::default()
-        })
+        let marker = marker.map_err(unreadable)?;
+        Ok(Found::without_place(marker, self.address.shown()))
     }
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
-        let marker = Marker {
-            cluster: String::new(),
-            database: String::new(),
-            ..marker.clone()
-        };
+        let marker = marker.without_place();
         let text = serde_json::to_string(&marker)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         let (url, headers) = self.signed("PUT", text.as_bytes())?;

@@ -8,7 +8,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::{Store, StoreError};
 use crate::address::{self, Target};
-use crate::marker::{Found, Marker, Place};
+use crate::marker::{Found, Marker};
 use crate::tls;
 
 /// Where any HTTP resource says whose it is.
@@ -33,12 +33,7 @@ impl Http {
     }
 
     fn found(&self, marker: Option<Marker>) -> Found {
-        Found {
-            marker,
-            place: Place::NotKept,
-            address: self.base.clone(),
-            ..Found::default()
-        }
+        Found::without_place(marker, &self.base)
     }
 }
 
@@ -93,11 +88,7 @@ impl Store for Http {
     }
 
     fn mark(&mut self, marker: &Marker) -> Result<(), StoreError> {
-        let marker = Marker {
-            cluster: String::new(),
-            database: String::new(),
-            ..marker.clone()
-        };
+        let marker = marker.without_place();
         let text = serde_json::to_string(&marker)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         Err(StoreError::NotWritable(format!(
